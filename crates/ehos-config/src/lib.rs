@@ -1,0 +1,1 @@
+//! Lands in the next commits.

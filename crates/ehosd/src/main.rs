@@ -1,0 +1,2 @@
+//! Placeholder until the daemon lands in the next commits.
+fn main() {}
