@@ -1,0 +1,94 @@
+//! Finds the template to use: the operator's, else one in the usual folders, else the one in the program.
+//!
+//! Deliberately does not check it; that is for [`crate::Template::parse`].
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::TemplateError;
+
+/// The template for execute nodes that EHOS ships.
+pub const EXECUTE_YAML: &str = include_str!("../../../share/execute.yaml");
+
+/// Where a template came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The file that `userdata_file` names.
+    Configured(PathBuf),
+    /// A file in one of the usual folders.
+    Folder(PathBuf),
+    /// Compiled into the program.
+    Shipped(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configured(path) | Self::Folder(path) => path.display().fmt(f),
+            Self::Shipped(name) => write!(f, "{name} (built in)"),
+        }
+    }
+}
+
+/// A template's text and where it came from.
+#[derive(Clone)]
+pub struct Found {
+    /// Where from.
+    pub origin: Origin,
+    /// The text, not yet checked.
+    pub text: String,
+}
+
+/// Shows the origin only: an operator's own template may hold secrets.
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Found").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+/// Finds the template `name`, `execute.yaml` for example; `userdata_file` goes before every folder.
+///
+/// All folders named `etc` come before those named `share`, so that an altered copy wins over the shipped one.
+///
+/// # Errors
+/// [`TemplateError::Unreadable`] where the file that was named, or the first that was found, cannot be read;
+/// [`TemplateError::NotFound`] where there is none.
+pub fn find_template(name: &str, userdata_file: Option<&Path>) -> Result<Found, TemplateError> {
+    let program = std::env::current_exe().ok();
+    let prefix = program.as_deref().and_then(Path::parent).and_then(Path::parent);
+    find_in(name, userdata_file, folders(prefix))
+}
+
+fn folders(prefix: Option<&Path>) -> Vec<PathBuf> {
+    let beside = |folder: &str| prefix.map(|prefix| prefix.join(folder));
+    let fixed = |folders: [&str; 4]| folders.map(|folder| Some(PathBuf::from(folder)));
+    fixed(["/etc/ehos", "/usr/local/etc/ehos", "etc", "etc/ehos"])
+        .into_iter()
+        .chain([beside("etc/ehos"), beside("etc")])
+        .chain(fixed(["/usr/share/ehos", "/usr/local/share/ehos", "share", "share/ehos"]))
+        .chain([beside("share/ehos"), beside("share"), Some(PathBuf::from("."))])
+        .flatten()
+        .collect()
+}
+
+fn find_in(name: &str, userdata_file: Option<&Path>, folders: Vec<PathBuf>) -> Result<Found, TemplateError> {
+    if let Some(path) = userdata_file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| TemplateError::Unreadable { path: path.to_owned(), source })?;
+        return Ok(Found { origin: Origin::Configured(path.to_owned()), text });
+    }
+    for path in folders.iter().map(|folder| folder.join(name)) {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => return Ok(Found { origin: Origin::Folder(path), text }),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(source) => return Err(TemplateError::Unreadable { path, source }),
+        }
+    }
+    match name {
+        "execute.yaml" => {
+            Ok(Found { origin: Origin::Shipped("execute.yaml"), text: EXECUTE_YAML.to_owned() })
+        }
+        _ => Err(TemplateError::NotFound { name: name.to_owned(), folders }),
+    }
+}
