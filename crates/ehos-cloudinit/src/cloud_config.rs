@@ -2,7 +2,8 @@
 //!
 //! Deliberately knows only the names on the top level; what is below them is for cloud-init's own schema.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_saphyr::UserMessageFormatter;
 
 use crate::error::did_you_mean;
 use crate::{Place, Problem, TemplateError};
@@ -13,29 +14,35 @@ pub const NOVA_BASE64_LIMIT: usize = 65_535;
 /// The keys that cloud-init 25.1 knows (*`schema-cloud-config-v1.json`*); 22.4 silently ignores others.
 const KEYS: &str = include_str!("cloud-config-keys.txt");
 
-/// Checks that `text` is YAML without duplicate keys, a mapping, and has known keys only.
+/// Lists what is wrong with `text`: not YAML, duplicate keys, no mapping, keys that cloud-init does not know.
 ///
 /// `same_lines` says that its lines are those of the template.
-pub(crate) fn check(text: &str, same_lines: bool) -> Result<(), Problem> {
+pub(crate) fn problems_of(text: &str, same_lines: bool) -> Vec<Problem> {
     let place = |line, column| {
         if same_lines { Place::Source { line, column } } else { Place::Rendered { line, column } }
     };
     // A snippet would show neighbouring lines, the token's among them.
     let options = serde_saphyr::options! { with_snippet: false };
-    let config: Map<String, Value> = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        let place = error.location().map_or(Place::Whole, |at| place(number(at.line()), number(at.column())));
-        Problem { place, what: format!("not valid YAML: {}", words_of(&error)) }
-    })?;
-    for key in config.keys() {
-        if !known_keys().any(|known| known == key) {
-            let line =
-                text.lines().position(|line| line.trim_start_matches(['"', '\'']).starts_with(key.as_str()));
-            let what = format!("cloud-init knows no {key}{}", did_you_mean(key, known_keys()));
-            return Err(Problem { place: line.map_or(Place::Whole, |line| place(line + 1, 1)), what });
+    let config: Value = match serde_saphyr::from_str_with_options(text, options) {
+        Ok(config) => config,
+        Err(error) => {
+            let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+            let place =
+                error.location().map_or(Place::Whole, |at| place(number(at.line()), number(at.column())));
+            return vec![Problem { place, what: format!("not valid YAML: {}", words_of(&error)) }];
         }
-    }
-    Ok(())
+    };
+    let Value::Object(config) = config else {
+        return vec![Problem::whole("expected keys and values, as in hostname: {{node}}")];
+    };
+    let unknown = config.keys().filter(|key| known_keys().all(|known| known != *key));
+    unknown
+        .map(|key| {
+            let is_it = |line: &str| line.trim_start_matches(['"', '\'']).starts_with(key.as_str());
+            let place = text.lines().position(is_it).map_or(Place::Whole, |line| place(line + 1, 1));
+            Problem { place, what: format!("cloud-init knows no {key}{}", did_you_mean(key, known_keys())) }
+        })
+        .collect()
 }
 
 /// Checks that Nova will take it.
@@ -52,8 +59,8 @@ fn known_keys() -> impl Iterator<Item = &'static str> {
     KEYS.lines().filter(|line| !line.starts_with('#'))
 }
 
-/// The parser's words on the first line, without what they quote: that may be a secret.
+/// The parser's words without the place, which is told otherwise.
 fn words_of(error: &serde_saphyr::Error) -> String {
-    let words = error.to_string();
-    words.lines().next().unwrap_or_default().to_owned()
+    let words = error.render_with_formatter(&UserMessageFormatter);
+    words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words).to_owned()
 }

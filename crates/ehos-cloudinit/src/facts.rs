@@ -136,3 +136,104 @@ fn is_name(text: &str) -> bool {
         && !text.ends_with([' ', ':'])
         && !text.contains(": ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_break_out_is_refused() {
+        type Row = (fn(&str) -> bool, &'static [&'static str], &'static [&'static str]);
+        let long = "x".repeat(64);
+        let rows: [Row; 6] = [
+            (
+                is_label,
+                &["n", "ehos-execute-1a", "1a"],
+                &["", "-a", "a-", "A", "a.b", "a_b", "a\n", "a b", "a: b", "\u{e6}"],
+            ),
+            (
+                is_host,
+                &["192.0.2.1", "2001:db8::1", "cm.example.org", "CM"],
+                &["", "a b", "a\nb", "a:1", ".a", "a..b", "$(X)"],
+            ),
+            (is_domain, &["bed.test", "UiB.no"], &["", "*", "a b", "a,b", "a\n", "a$b", "-a"]),
+            (
+                is_trust_domain,
+                &["bed.test", "192.0.2.1:9618", "[2001:db8::1]:9618", "cm:9618"],
+                &["", "a b:1", "a:b", "a:1\n", "a: 1"],
+            ),
+            (is_token, &["eyJ.x_-y.Z"], &["", "a b", "a\n", "a=", "a:b", "\""]),
+            (
+                is_name,
+                &["bergen", "m1.large", "Troms\u{f8} 2", "c5:large (old)", "16core/64=GB"],
+                &[
+                    "",
+                    " a",
+                    "a ",
+                    "a\nb",
+                    "a\r",
+                    "a\"b",
+                    "a'b",
+                    "a\\b",
+                    "a$b",
+                    "$(a)",
+                    "a#b",
+                    "a: b",
+                    "a:",
+                    "-a",
+                    "@a",
+                    "a\u{0}",
+                    "a\u{2028}b",
+                    "{a",
+                    "[a",
+                    "&a",
+                    "*a",
+                    "a, b",
+                    "a\tb",
+                ],
+            ),
+        ];
+        for (allowed, yes, no) in rows {
+            for text in yes {
+                assert!(allowed(text), "{text:?}");
+            }
+            for text in no {
+                assert!(!allowed(text), "{text:?}");
+            }
+        }
+        assert!(!is_label(&long) && is_label(&long[1..]));
+    }
+
+    #[test]
+    fn an_error_names_the_value_but_never_the_token() {
+        let (node, cloud, flavor) = (NodeId::from("n1"), CloudName::from("c"), FlavorName::from("f"));
+        let facts = |token: &'static str, host_ip: &'static str, seconds| {
+            let token = SecretString::from(token);
+            let facts = NodeFacts {
+                node: &node,
+                cloud: &cloud,
+                flavor: &flavor,
+                gpus: 0,
+                host_ip,
+                uid_domain: "a.b",
+                trust_domain: "a.b",
+                token: &token,
+                update_interval: Duration::from_secs(seconds),
+            };
+            assert!(!format!("{facts:?}").contains("hunter2"));
+            facts.values().map_or_else(|error| format!("{error} {error:?}"), |_| String::new())
+        };
+        assert_eq!(facts("hunter2", "192.0.2.1", 60), "");
+        let message = facts("hunter2\n", "192.0.2.1", 60);
+        assert!(
+            message.starts_with("the token cannot stand in") && !message.contains("hunter2"),
+            "{message}"
+        );
+        let message = facts("hunter2", "a b", 60);
+        assert!(
+            message.starts_with("the host_ip \"a b\" cannot stand in") && !message.contains("hunter2"),
+            "{message}"
+        );
+        assert!(facts("hunter2", "192.0.2.1", 0).contains("at least one second"));
+    }
+}

@@ -92,3 +92,58 @@ fn find_in(name: &str, userdata_file: Option<&Path>, folders: Vec<PathBuf>) -> R
         _ => Err(TemplateError::NotFound { name: name.to_owned(), folders }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{create_dir_all, write};
+
+    use super::*;
+
+    #[test]
+    fn the_first_folder_that_has_it_wins() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |folder: &str| root.path().join(folder);
+        let folders = || vec![at("a"), at("b"), at("c")];
+        let found = |userdata_file: Option<&Path>| {
+            find_in("execute.yaml", userdata_file, folders()).map(|found| (found.origin, found.text))
+        };
+        assert_eq!(found(None).unwrap(), (Origin::Shipped("execute.yaml"), EXECUTE_YAML.to_owned()));
+        for folder in ["c", "b"] {
+            create_dir_all(at(folder)).unwrap();
+            write(at(folder).join("execute.yaml"), folder).unwrap();
+            assert_eq!(
+                found(None).unwrap(),
+                (Origin::Folder(at(folder).join("execute.yaml")), folder.to_owned())
+            );
+        }
+        let own = at("own.yaml");
+        let error = found(Some(&own)).unwrap_err().to_string();
+        assert!(error.contains("own.yaml"), "a named file is not replaced by another: {error}");
+        write(&own, "own").unwrap();
+        assert_eq!(found(Some(&own)).unwrap(), (Origin::Configured(own), "own".to_owned()));
+        create_dir_all(at("a/execute.yaml")).unwrap();
+        assert!(matches!(found(None), Err(TemplateError::Unreadable { .. })), "no file, and not passed over");
+        let error = find_in("base.yaml", None, folders()).unwrap_err().to_string();
+        assert!(error.starts_with("no template base.yaml: looked in /"), "{error}");
+    }
+
+    #[test]
+    fn every_etc_comes_before_every_share() {
+        let folders = folders(Some(Path::new("/opt/ehos")));
+        let last = |word: &str| folders.iter().rposition(|folder| folder.to_string_lossy().contains(word));
+        let first = |word: &str| folders.iter().position(|folder| folder.to_string_lossy().contains(word));
+        assert!(last("etc") < first("share"), "{folders:?}");
+        assert_eq!(folders[0], Path::new("/etc/ehos"));
+        assert!(
+            folders.contains(&"/opt/ehos/etc/ehos".into())
+                && folders.contains(&"/opt/ehos/share/ehos".into())
+        );
+        assert_eq!(folders.last(), Some(&".".into()));
+    }
+
+    #[test]
+    fn debug_shows_no_text() {
+        let found = Found { origin: Origin::Shipped("execute.yaml"), text: "hunter2".into() };
+        assert!(!format!("{found:?}").contains("hunter2"));
+    }
+}

@@ -12,7 +12,8 @@ use crate::Problem;
 use crate::error::did_you_mean;
 use crate::facts::{REQUIRED, TAGS};
 
-const SHAPES: &str = "expected {{tag}}, {{b64 tag}}, {{#if tag}} or {{#unless tag}}";
+/// What may stand in double braces.
+pub(crate) const SHAPES: &str = "expected {{tag}}, {{b64 tag}}, {{#if tag}} or {{#unless tag}}";
 
 /// Tags of the Python EHOS, and what stands in their place.
 const OLD_TAGS: [(&str, &str); 5] = [
@@ -84,16 +85,16 @@ impl Walk {
         let Some(name) = name.as_name() else {
             return self.problem(line, column, SHAPES);
         };
-        match TAGS.iter().find(|tag| **tag == name) {
-            Some(tag) => {
-                self.used.insert(tag);
-            }
-            None => self.problem(
-                line,
-                column,
-                &format!("unknown tag {name}{}; known are {}", did_you_mean(name, TAGS), TAGS.join(", ")),
-            ),
+        if let Some(tag) = TAGS.iter().find(|tag| **tag == name) {
+            self.used.insert(tag);
+            return;
         }
+        let old = format!("{{{name}}}");
+        let hint = match OLD_TAGS.iter().find(|(tag, _)| *tag == old) {
+            Some((_, new)) => format!("; write {new}"),
+            None => did_you_mean(name, TAGS),
+        };
+        self.problem(line, column, &format!("unknown tag {name}{hint}; known are {}", TAGS.join(", ")));
     }
 
     fn problem(&mut self, line: usize, column: usize, what: &str) {
