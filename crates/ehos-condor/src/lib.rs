@@ -2,90 +2,16 @@
 //!
 //! Deliberately decides nothing: which node is drained, and when, is for the planner.
 
-use std::time::Duration;
+mod cell;
+mod condor;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod drain;
+mod event_log;
+mod pool;
+mod queue;
+mod slots;
+mod tools;
 
-use async_trait::async_trait;
-use ehos_model::{Demand, Failure, Machine, NodeId, Resources, Slot};
-use secrecy::SecretString;
-
-/// Jobs to be put into the queue for a test: each sleeps for a while.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SleepJobs {
-    /// One job an entry: how many seconds it sleeps.
-    pub seconds: Vec<u32>,
-    /// What each asks for; zero leaves a resource to the pool's default.
-    pub request: Resources,
-}
-
-/// A set of jobs in the queue (*`ClusterId`*).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cluster(pub u64);
-
-/// How far a cluster's jobs are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct JobCounts {
-    /// Waiting (*`JobStatus` 1*).
-    pub idle: u64,
-    /// Running, or sending their output (*2, 6*).
-    pub running: u64,
-    /// Held or suspended (*5, 7*).
-    pub held: u64,
-}
-
-/// An HTCondor pool, seen from where its queue is.
-#[async_trait]
-pub trait Pool: Send + Sync {
-    /// Counts the waiting jobs by what they ask for; one query, never a list of jobs.
-    ///
-    /// # Errors
-    /// `Transient` where the schedd does not answer, `Auth` where it does not let us.
-    async fn demand(&self) -> Result<Vec<Demand>, Failure>;
-
-    /// Lists the pool's partitionable and static slots, ours and others'.
-    ///
-    /// # Errors
-    /// `Transient` where the collector does not answer, and also where it has come up so lately that startds may
-    /// not have told it of themselves yet.
-    async fn slots(&self) -> Result<Vec<Slot>, Failure>;
-
-    /// Tells an idle machine to take no more jobs; the startd itself checks that all its slots are unclaimed.
-    ///
-    /// # Errors
-    /// `Conflict` where a slot is claimed: nothing was done. `NotFound` where the collector does not know it.
-    async fn drain(&self, machine: &Machine, reason: &str) -> Result<(), Failure>;
-
-    /// Lets a draining machine take jobs again.
-    ///
-    /// # Errors
-    /// `Conflict` where it is not draining, `NotFound` where the collector does not know it.
-    async fn resume(&self, machine: &Machine) -> Result<(), Failure>;
-
-    /// Removes the ads of a machine whose server is gone, so that nothing is matched to it any more.
-    ///
-    /// # Errors
-    /// `Auth` where we may not.
-    async fn forget(&self, machine: &Machine) -> Result<(), Failure>;
-
-    /// Makes a token with which one node can join the pool and do nothing else.
-    ///
-    /// # Errors
-    /// `Auth` where we may not ask for one.
-    async fn join_token(&self, node: &NodeId, lifetime: Duration) -> Result<SecretString, Failure>;
-
-    /// Puts test jobs into the queue.
-    ///
-    /// # Errors
-    /// `Auth`, `Transient`, `Rejected` with the schedd's own words.
-    async fn submit(&self, jobs: &SleepJobs) -> Result<Cluster, Failure>;
-
-    /// Counts the jobs of a cluster that are still in the queue.
-    ///
-    /// # Errors
-    /// `Transient` where the schedd does not answer.
-    async fn jobs(&self, cluster: Cluster) -> Result<JobCounts, Failure>;
-
-    /// Returns when something happened in the queue that is worth a look: a job was submitted, released, evicted.
-    ///
-    /// Waits for ever where the pool has no event log. Dropping it loses no event that comes later.
-    async fn queue_changed(&self);
-}
+pub use condor::{CondorPool, CondorSettings};
+pub use pool::{Cluster, JobCounts, Pool, SleepJobs};

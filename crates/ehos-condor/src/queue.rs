@@ -1,0 +1,179 @@
+//! The queue's side: what waits, test jobs in, and how far they are.
+//!
+//! Deliberately never lists jobs: the schedd groups them, so that an answer grows with the shapes and not the jobs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use ehos_model::{Autocluster, Demand, Failure, FailureKind, Mebibytes, Resources};
+
+use crate::cell::{Cell, rows};
+use crate::tools::{Call, ToolError, Tools};
+use crate::{Cluster, JobCounts, SleepJobs};
+
+/// The one query for all demand. The schedd wants every attribute of the constraint among the grouped ones.
+///
+/// `-af` evaluates the requests within each group, and `unparse` keeps the requirements as text: printed
+/// themselves they would be evaluated, to `undefined`.
+const DEMAND: [&str; 13] = [
+    "-allusers",
+    "-group-by",
+    "-constraint",
+    "JobStatus==1&&JobUniverse==5",
+    "-af:tV",
+    "JobCount",
+    "JobStatus",
+    "JobUniverse",
+    "RequestCpus",
+    "RequestMemory",
+    "RequestDisk",
+    "RequestGPUs",
+    "unparse(Requirements)",
+];
+/// The values in a row of its answer.
+const DEMAND_VALUES: usize = 8;
+
+/// Asks for what waits.
+pub(crate) async fn demand(tools: &Tools) -> Result<Vec<Demand>, Failure> {
+    parse_demand(&tools.run(Call::new("condor_q", &DEMAND)).await?)
+}
+
+/// Merges the groups of an answer into shapes; the schedd splits further, by `DiskUsage` for example.
+fn parse_demand(answer: &str) -> Result<Vec<Demand>, Failure> {
+    let mut shapes: BTreeMap<Autocluster, Demand> = BTreeMap::new();
+    for row in rows::<DEMAND_VALUES>(answer) {
+        let [jobs, _, _, cpus, memory, disk, gpus, requirements] =
+            row.map_err(|error| Failure::rejected(format!("condor_q was not understood: {error}")))?;
+        let jobs = jobs
+            .count()
+            .ok_or_else(|| Failure::rejected(format!("condor_q was not understood: JobCount is {jobs}")))?;
+        let request = request(cpus, memory, disk, gpus);
+        let requirements = requirements.text();
+        let autocluster = Autocluster::of(&request, requirements.as_deref());
+        let shape = shapes.entry(autocluster).or_insert_with(|| Demand {
+            autocluster,
+            request,
+            requirements: requirements.map(Into::into),
+            idle: 0,
+            oldest_idle: None,
+        });
+        shape.idle = shape.idle.saturating_add(jobs);
+    }
+    Ok(shapes.into_values().collect())
+}
+
+/// Reads what a job asks for. What HTCondor cannot evaluate without a machine (`RequestMemory = TARGET.Memory / 2`)
+/// counts as one core, and as no memory, disk or GPU: such a job fits any node, and the match shows the rest.
+fn request(cpus: Cell, memory: Cell, disk: Cell, gpus: Cell) -> Resources {
+    for (name, cell) in [("RequestMemory", memory), ("RequestDisk", disk)] {
+        if cell.count().is_none() {
+            log::info!("{name} of some waiting jobs is {cell}: counted as nothing");
+        }
+    }
+    Resources {
+        cores: cpus.count32().unwrap_or(1),
+        memory: memory.mebibytes().unwrap_or_default(),
+        disk: Mebibytes::from_kibibytes_up(disk.count().unwrap_or_default()),
+        gpus: gpus.count32().unwrap_or_default(),
+    }
+}
+
+/// Submits test jobs.
+pub(crate) async fn submit(tools: &Tools, jobs: &SleepJobs) -> Result<Cluster, Failure> {
+    if jobs.seconds.is_empty() {
+        return Err(Failure::rejected("no jobs to submit"));
+    }
+    let call = Call::new("condor_submit", &["-terse", "-"]);
+    let answer = tools.run(call.input(&description(jobs))).await.map_err(refused)?;
+    parse_submitted(&answer)
+        .ok_or_else(|| Failure::rejected(format!("condor_submit was not understood: {:.80}", answer.trim())))
+}
+
+/// Writes the submit description; `seconds` is the name of the item that differs from job to job.
+fn description(jobs: &SleepJobs) -> String {
+    let mut text = String::from(
+        "universe = vanilla\n\
+         executable = /bin/sleep\n\
+         transfer_executable = false\n\
+         arguments = $(seconds)\n\
+         initialdir = /\n\
+         batch_name = ehos_sleep_jobs\n",
+    );
+    let Resources { cores, memory, disk, gpus } = jobs.request;
+    let requests = [
+        ("request_cpus", u64::from(cores), ""),
+        ("request_memory", memory.0, "M"),
+        ("request_disk", disk.0, "M"),
+        ("request_gpus", u64::from(gpus), ""),
+    ];
+    for (key, amount, unit) in requests.into_iter().filter(|(_, amount, _)| *amount > 0) {
+        let _ = writeln!(text, "{key} = {amount}{unit}");
+    }
+    text.push_str("queue seconds from (\n");
+    for seconds in &jobs.seconds {
+        let _ = writeln!(text, "{seconds}");
+    }
+    text.push_str(")\n");
+    text
+}
+
+/// Reads `8.0 - 8.2`.
+fn parse_submitted(answer: &str) -> Option<Cluster> {
+    let (cluster, _) = answer.trim().split_once('.')?;
+    cluster.parse().ok().map(Cluster)
+}
+
+/// Sorts a refused submission: only what has to do with the connection may pass by itself.
+fn refused(error: ToolError) -> Failure {
+    let complaint = error.complaint();
+    let kind = if complaint.is_empty() {
+        return error.into();
+    } else if complaint.contains("Cannot allocate a cluster id") {
+        // The schedd keeps its reason to itself. Root is the usual one: it takes no jobs from root.
+        let hint = "the schedd does not take jobs from this user; submit as an ordinary user, not as root";
+        return Failure::new(FailureKind::Auth, format!("{error} ({hint})"));
+    } else if ["Can't find address of", "Failed to connect", "communication error"]
+        .iter()
+        .any(|words| complaint.contains(words))
+    {
+        FailureKind::Transient { retry_after: None }
+    } else {
+        FailureKind::Rejected
+    };
+    let failure = Failure::from(error);
+    if failure.kind == FailureKind::Auth { failure } else { Failure::new(kind, failure.message) }
+}
+
+/// Asks how many jobs of a cluster are left.
+pub(crate) async fn jobs(tools: &Tools, cluster: Cluster) -> Result<JobCounts, Failure> {
+    let constraint = format!("ClusterId=={}", cluster.0);
+    let args = [
+        "-allusers",
+        "-group-by",
+        "-constraint",
+        &constraint,
+        "-af:tV",
+        "JobStatus",
+        "JobCount",
+        "ClusterId",
+    ];
+    parse_jobs(&tools.run(Call::new("condor_q", &args)).await?)
+}
+
+fn parse_jobs(answer: &str) -> Result<JobCounts, Failure> {
+    let mut counts = JobCounts::default();
+    for row in rows::<3>(answer) {
+        let [status, jobs, _] =
+            row.map_err(|error| Failure::rejected(format!("condor_q was not understood: {error}")))?;
+        let jobs = jobs.count().unwrap_or_default();
+        let count = match status.count() {
+            Some(1) => &mut counts.idle,
+            Some(2 | 6) => &mut counts.running,
+            Some(5 | 7) => &mut counts.held,
+            // Completed or removed, on their way out.
+            _ => continue,
+        };
+        *count = count.saturating_add(jobs);
+    }
+    Ok(counts)
+}

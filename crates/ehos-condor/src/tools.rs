@@ -1,0 +1,239 @@
+//! Runs HTCondor's own tools: with a time limit, bounded output, and never a shell.
+//!
+//! Deliberately knows nothing of what a tool is asked, nor of what its answer means.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use ehos_model::{Failure, FailureKind};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+
+/// The longest answer that is read: about 300 000 slots.
+const MAX_ANSWER: usize = 64 << 20;
+/// How much of an error text is kept.
+const MAX_COMPLAINT: usize = 64 << 10;
+
+/// Why a tool gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ToolError {
+    #[error("{0}")]
+    Missing(String),
+    #[error("{tool} could not be run: {source}")]
+    Io { tool: &'static str, source: std::io::Error },
+    #[error("{tool} gave no answer within {after:?}")]
+    TimedOut { tool: &'static str, after: Duration },
+    #[error("{tool} gave an answer of more than {MAX_ANSWER} bytes")]
+    TooLong { tool: &'static str },
+    #[error("{tool} gave an answer that is not text")]
+    NotText { tool: &'static str },
+    #[error("{tool} failed ({status}): {}", summary(complaint))]
+    Failed { tool: &'static str, status: std::process::ExitStatus, complaint: String },
+}
+
+impl ToolError {
+    /// Gives what the tool wrote to its standard error, where it ran and failed.
+    pub(crate) fn complaint(&self) -> &str {
+        match self {
+            Self::Failed { complaint, .. } => complaint,
+            _ => "",
+        }
+    }
+}
+
+impl From<ToolError> for Failure {
+    /// Sorts into the kinds that are decided on; what may pass by itself is the rule for these tools.
+    fn from(error: ToolError) -> Self {
+        let kind = match &error {
+            ToolError::Missing(_) | ToolError::TooLong { .. } | ToolError::NotText { .. } => {
+                FailureKind::Rejected
+            }
+            ToolError::Failed { complaint, .. } if is_denied(complaint) => FailureKind::Auth,
+            ToolError::Io { .. } | ToolError::TimedOut { .. } | ToolError::Failed { .. } => {
+                FailureKind::Transient { retry_after: None }
+            }
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// Tells whether a complaint says that we are nobody there, or somebody who may not.
+fn is_denied(complaint: &str) -> bool {
+    let complaint = complaint.to_ascii_lowercase();
+    ["authenticate:", "failed to authenticate", "permission denied by", "not authorized", "access denied"]
+        .iter()
+        .any(|words| complaint.contains(words))
+}
+
+/// Makes one line of a complaint: no log stamps, nothing of the paragraphs that explain HTCondor, no noise.
+fn summary(complaint: &str) -> String {
+    let lines = complaint
+        .lines()
+        .map(|line| strip_stamp(line.trim()))
+        .take_while(|line| !line.starts_with("Extra Info:"))
+        .filter(|line| {
+            !line.is_empty() && *line != "ERROR: (null)" && !line.starts_with("Can't open directory")
+        });
+    let mut summary = String::new();
+    for line in lines {
+        if summary.contains(line) {
+            continue;
+        }
+        if !summary.is_empty() {
+            summary.push_str("; ");
+        }
+        summary.push_str(line);
+    }
+    match summary.char_indices().nth(400) {
+        Some((end, _)) => format!("{}…", &summary[..end]),
+        None if summary.is_empty() => "it did not say why".to_owned(),
+        None => summary,
+    }
+}
+
+/// Takes away the `11/23/26 00:31:54 ` that `-debug` puts before its lines.
+fn strip_stamp(line: &str) -> &str {
+    match line.split_at_checked(18) {
+        Some((stamp, rest))
+            if stamp.bytes().all(|byte| byte.is_ascii_digit() || b"/: ".contains(&byte))
+                && stamp.contains('/') =>
+        {
+            rest
+        }
+        _ => line,
+    }
+}
+
+/// What is run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    tool: &'static str,
+    args: &'a [&'a str],
+    input: &'a str,
+    login: bool,
+}
+
+impl<'a> Call<'a> {
+    /// A tool with its arguments, which are logged and therefore never secret.
+    pub(crate) const fn new(tool: &'static str, args: &'a [&'a str]) -> Self {
+        Self { tool, args, input: "", login: false }
+    }
+
+    /// Gives it something to read, which is not logged.
+    pub(crate) const fn input(self, input: &'a str) -> Self {
+        Self { input, ..self }
+    }
+
+    /// Makes it log in, as commands to other machines need.
+    ///
+    /// Left to themselves the tools do not log in where the other side does not ask at once, and are refused later.
+    /// What only reads does not have to: many pools let anybody read.
+    pub(crate) const fn login(self) -> Self {
+        Self { login: true, ..self }
+    }
+}
+
+/// Where HTCondor's tools are and how long each may take.
+#[derive(Clone, Debug)]
+pub(crate) struct Tools {
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) timeout: Duration,
+}
+
+impl Tools {
+    /// Runs a tool and gives what it wrote to its standard output.
+    ///
+    /// The child is killed when the time is over and when the returned future is dropped.
+    pub(crate) async fn run(&self, call: Call<'_>) -> Result<String, ToolError> {
+        let begun = Instant::now();
+        let tool = call.tool;
+        let result = tokio::time::timeout(self.timeout, self.talk(call))
+            .await
+            .unwrap_or(Err(ToolError::TimedOut { tool, after: self.timeout }));
+        let elapsed = begun.elapsed();
+        match &result {
+            Ok(answer) => {
+                log::debug!("{tool} {}: {elapsed:.1?}, {} bytes", call.args.join(" "), answer.len());
+            }
+            Err(error) => log::debug!("{tool} {}: {elapsed:.1?}, {error}", call.args.join(" ")),
+        }
+        result
+    }
+
+    async fn talk(&self, call: Call<'_>) -> Result<String, ToolError> {
+        let tool = call.tool;
+        let io = |source| ToolError::Io { tool, source };
+        let mut child = self.command(call).spawn().map_err(|source| self.spawn_error(tool, source))?;
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let write = async {
+            if let Some(mut stdin) = stdin {
+                // A tool that leaves early closes its end; its exit status tells more than that.
+                let _ = stdin.write_all(call.input.as_bytes()).await;
+            }
+            Ok(())
+        };
+        let read = async {
+            let answer = read_up_to(stdout, MAX_ANSWER).await.map_err(io)?;
+            if answer.len() > MAX_ANSWER { Err(ToolError::TooLong { tool }) } else { Ok(answer) }
+        };
+        let complain = async { drain_keeping(stderr, MAX_COMPLAINT).await.map_err(io) };
+        let ((), answer, complaint) = tokio::try_join!(write, read, complain)?;
+        let status = child.wait().await.map_err(io)?;
+        if !status.success() {
+            let complaint = String::from_utf8_lossy(&complaint).into_owned();
+            return Err(ToolError::Failed { tool, status, complaint });
+        }
+        String::from_utf8(answer).map_err(|_| ToolError::NotText { tool })
+    }
+
+    fn command(&self, call: Call<'_>) -> Command {
+        let mut command = match &self.dir {
+            Some(dir) => Command::new(dir.join(call.tool)),
+            None => Command::new(call.tool),
+        };
+        if call.login {
+            command.env("_CONDOR_SEC_CLIENT_AUTHENTICATION", "REQUIRED");
+        }
+        command
+            .args(call.args)
+            .env("LC_ALL", "C")
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // A Ctrl-C is for us: a call that is under way gets to its end.
+            .process_group(0)
+            .kill_on_drop(true);
+        command
+    }
+
+    fn spawn_error(&self, tool: &'static str, source: std::io::Error) -> ToolError {
+        if source.kind() != std::io::ErrorKind::NotFound {
+            return ToolError::Io { tool, source };
+        }
+        ToolError::Missing(match &self.dir {
+            Some(dir) => format!("{tool} is not in {}; is HTCondor installed there?", dir.display()),
+            None => format!("{tool} is not on PATH; is HTCondor installed here?"),
+        })
+    }
+}
+
+/// Reads to the end, or to one byte more than `limit`.
+async fn read_up_to(from: Option<impl AsyncRead + Unpin>, limit: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        from.take(limit as u64 + 1).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}
+
+/// Reads to the end and keeps the beginning, so that a talkative tool is not blocked.
+async fn drain_keeping(from: Option<impl AsyncRead + Unpin>, limit: usize) -> std::io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    if let Some(mut from) = from {
+        (&mut from).take(limit as u64).read_to_end(&mut kept).await?;
+        tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+    }
+    Ok(kept)
+}
