@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use crate::event_log::Watch;
 use crate::tools::{Call, ToolError, Tools};
-use crate::{Cluster, JobCounts, Pool, SleepJobs, drain, queue, slots};
+use crate::{Cluster, Domains, JobCounts, Pool, SleepJobs, drain, queue, slots};
 
 /// How long a startd takes between two reports where the configuration does not say.
 const UPDATE_INTERVAL: Duration = Duration::from_mins(5);
@@ -41,6 +41,7 @@ pub struct CondorPool {
     tools: Tools,
     event_log: Option<PathBuf>,
     report_interval: OnceCell<Duration>,
+    domains: OnceCell<Domains>,
     watch: OnceLock<Watch>,
 }
 
@@ -53,6 +54,7 @@ impl CondorPool {
             tools: Tools { dir: tools_dir, timeout },
             event_log,
             report_interval: OnceCell::new(),
+            domains: OnceCell::new(),
             watch: OnceLock::new(),
         }
     }
@@ -104,6 +106,20 @@ impl Pool for CondorPool {
 
     async fn forget(&self, machine: &Machine) -> Result<(), Failure> {
         drain::forget(&self.tools, machine).await
+    }
+
+    async fn domains(&self) -> Result<Domains, Failure> {
+        let ask = || async {
+            let (uid, trust) = tokio::try_join!(
+                config_value(&self.tools, "UID_DOMAIN"),
+                config_value(&self.tools, "TRUST_DOMAIN")
+            )?;
+            let missing = |name| Failure::rejected(format!("{name} is not set in HTCondor's configuration here"));
+            let uid = uid.ok_or_else(|| missing("UID_DOMAIN"))?;
+            let trust = trust.ok_or_else(|| missing("TRUST_DOMAIN"))?;
+            Ok::<_, Failure>(Domains { uid, trust })
+        };
+        self.domains.get_or_try_init(ask).await.cloned()
     }
 
     async fn join_token(&self, node: &NodeId, lifetime: Duration) -> Result<SecretString, Failure> {

@@ -14,4 +14,4 @@ mod slots;
 mod tools;
 
 pub use condor::{CondorPool, CondorSettings};
-pub use pool::{Cluster, JobCounts, Pool, SleepJobs};
+pub use pool::{Cluster, Domains, JobCounts, Pool, SleepJobs};

@@ -32,6 +32,15 @@ pub struct JobCounts {
     pub held: u64,
 }
 
+/// The names that a node must share with the pool to be let in and to run jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domains {
+    /// *`UID_DOMAIN`* of the manager.
+    pub uid: String,
+    /// *`TRUST_DOMAIN`* of the manager; tokens name it as their issuer.
+    pub trust: String,
+}
+
 /// An HTCondor pool, seen from where its queue is.
 #[async_trait]
 pub trait Pool: Send + Sync {
@@ -65,6 +74,12 @@ pub trait Pool: Send + Sync {
     /// # Errors
     /// `Auth` where we may not.
     async fn forget(&self, machine: &Machine) -> Result<(), Failure>;
+
+    /// Gives the pool's domains.
+    ///
+    /// # Errors
+    /// `Transient` or `Rejected` where HTCondor's configuration cannot be read.
+    async fn domains(&self) -> Result<Domains, Failure>;
 
     /// Makes a token with which one node can join the pool and do nothing else.
     ///
