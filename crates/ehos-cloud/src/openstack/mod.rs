@@ -4,6 +4,7 @@
 //! asked anew each time.
 
 mod answer;
+mod connection;
 mod keystone;
 mod lookup;
 mod transport;
@@ -242,9 +243,6 @@ impl Cloud for OpenStackCloud {
                     *self.ids.lock().await = None;
                     failure.kind = FailureKind::Rejected;
                 }
-                if let Some(echo) = body["server"]["user_data"].as_str() {
-                    failure.message = hide(&failure.message, echo);
-                }
                 return Err(failure);
             }
         };
@@ -269,16 +267,6 @@ impl Cloud for OpenStackCloud {
         let answer: Value = self.transport.send(&call).await?.json()?;
         Ok(answer["output"].as_str().unwrap_or_default().to_owned())
     }
-}
-
-/// Takes an echo of user-data out of a message: Nova quotes values that it does not like, perhaps cut short.
-fn hide(message: &str, secret: &str) -> String {
-    let start: String = secret.chars().take(16).collect();
-    message
-        .split(' ')
-        .map(|word| if word.contains(&start) { "(user-data)" } else { word })
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 impl fmt::Debug for OpenStackCloud {

@@ -5,47 +5,19 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::openstack::EndpointFilters;
-use ::openstack::session::{ServiceType, Session};
 use ehos_model::{CloudAccess, CloudName, Failure};
-use reqwest::{Client, Method, StatusCode, Url, redirect};
+use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::Value;
-use tokio::sync::{Mutex, OnceCell, Semaphore};
+use tokio::sync::{Mutex, Semaphore};
 
 use super::answer::{self, Answer};
-use super::keystone::{self, Token};
+use super::connection::{Connection, client};
+use super::keystone::Token;
+
+pub(super) use super::connection::Service;
 
 /// The most calls in flight to one cloud.
 const CALLS: usize = 20;
-
-/// The longest a connection may take to come up.
-const CONNECT: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// The Nova microversion we speak, 2.61 (Queens, 2018): flavors come with their extra specs, networks may be `auto`.
-const MICROVERSION: (u16, u16) = (2, 61);
-
-/// A service of the catalogue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Service {
-    Compute,
-    Image,
-    Network,
-}
-
-impl ServiceType for Service {
-    fn catalog_type(&self) -> &'static str {
-        match self {
-            Self::Compute => "compute",
-            Self::Image => "image",
-            Self::Network => "network",
-        }
-    }
-
-    /// Only Nova has versions that we choose from; the others have had one address for ten years.
-    fn version_discovery_supported(&self) -> bool {
-        *self == Self::Compute
-    }
-}
 
 /// One call.
 pub(super) struct Call<'a> {
@@ -65,17 +37,21 @@ impl<'a> Call<'a> {
     fn describe(&self) -> String {
         format!("{} /{}", self.method, self.path.join("/"))
     }
+
+    /// Takes an echo of user-data out of a message: Nova quotes values that it does not like, perhaps cut short.
+    fn hide_echo(&self, mut failure: Failure) -> Failure {
+        if let Some(secret) = self.body.and_then(|body| body["server"]["user_data"].as_str()) {
+            let start: String = secret.chars().take(16).collect();
+            let hide = |word| if str::contains(word, &start) { "(user-data)" } else { word };
+            failure.message = failure.message.split(' ').map(hide).collect::<Vec<_>>().join(" ");
+        }
+        failure
+    }
 }
 
-/// A login and what hangs on it.
-struct Connection {
-    token: Arc<Token>,
-    session: Session,
-    microversion: OnceCell<Option<String>>,
-}
-
+/// The login in use, and the last one that failed.
 #[derive(Default)]
-struct Slot {
+struct Logins {
     current: Option<Arc<Connection>>,
     failed: Option<(Instant, Failure)>,
 }
@@ -85,7 +61,7 @@ pub(super) struct Transport {
     cloud: CloudName,
     access: CloudAccess,
     client: Client,
-    slot: Mutex<Slot>,
+    logins: Mutex<Logins>,
     calls: Semaphore,
 }
 
@@ -96,7 +72,7 @@ impl Transport {
     /// `Rejected` where the CA file cannot be used.
     pub(super) fn new(cloud: CloudName, access: CloudAccess) -> Result<Self, Failure> {
         let client = client(&access).map_err(|failure| failure.context(&cloud))?;
-        Ok(Self { cloud, access, client, slot: Mutex::default(), calls: Semaphore::new(CALLS) })
+        Ok(Self { cloud, access, client, logins: Mutex::default(), calls: Semaphore::new(CALLS) })
     }
 
     /// Gives Keystone's address as configured.
@@ -121,7 +97,8 @@ impl Transport {
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let _turn = self.calls.acquire().await.map_err(|_| Failure::transient("EHOS is stopping"))?;
         let begun = Instant::now();
-        let result = self.limited(Box::pin(self.exchange(call))).await;
+        let result =
+            self.limited(Box::pin(self.exchange(call))).await.map_err(|failure| call.hide_echo(failure));
         let (what, ms) = (call.describe(), begun.elapsed().as_millis());
         match &result {
             Ok(answer) => {
@@ -218,14 +195,14 @@ impl Transport {
     /// Whoever waits here while another logs in gets what that login gave, be it a failure.
     async fn connected(&self, stale: Option<&Arc<Connection>>) -> Result<Arc<Connection>, Failure> {
         let asked = Instant::now();
-        let mut slot = self.slot.lock().await;
-        if let Some(current) = &slot.current
+        let mut logins = self.logins.lock().await;
+        if let Some(current) = &logins.current
             && current.token.is_fresh()
             && stale.is_none_or(|stale| !Arc::ptr_eq(stale, current))
         {
             return Ok(Arc::clone(current));
         }
-        if let Some((at, failure)) = &slot.failed
+        if let Some((at, failure)) = &logins.failed
             && *at >= asked
         {
             return Err(failure.clone());
@@ -233,95 +210,16 @@ impl Transport {
         match Connection::open(&self.client, &self.access).await {
             Ok(connection) => {
                 let connection = Arc::new(connection);
-                slot.current = Some(Arc::clone(&connection));
+                logins.current = Some(Arc::clone(&connection));
                 Ok(connection)
             }
             Err(failure) => {
-                slot.current = None;
-                slot.failed = Some((Instant::now(), failure.clone()));
+                logins.current = None;
+                logins.failed = Some((Instant::now(), failure.clone()));
                 Err(failure)
             }
         }
     }
-}
-
-impl Connection {
-    async fn open(client: &Client, access: &CloudAccess) -> Result<Self, Failure> {
-        let token = Arc::new(Token::log_in(client, access).await?);
-        let mut filters = EndpointFilters::default();
-        filters.interfaces = keystone::interface(access.interface).into();
-        filters.region.clone_from(&access.region);
-        let session = Session::new_with_client(client.clone(), keystone::Shared(Arc::clone(&token)))
-            .await
-            .map_err(|error| keystone::session_failure(&error))?
-            .with_endpoint_filters(filters);
-        Ok(Self { token, session, microversion: OnceCell::new() })
-    }
-
-    /// Gives a service's address with its version.
-    ///
-    /// The catalogue's word is taken where it names a version: what a service calls itself is often wrong behind
-    /// a proxy.
-    async fn base(&self, service: Service, access: &CloudAccess) -> Result<Url, Failure> {
-        let interface = keystone::interface(access.interface).to_string();
-        let mut url = self.token.endpoint(service.catalog_type(), &interface, access.region.as_deref())?;
-        let versioned = url.path().split('/').any(|part| part.starts_with("v2"));
-        match service {
-            _ if versioned => return Ok(url),
-            Service::Compute => {
-                let none: [&str; 0] = [];
-                let found = self.session.get_endpoint(service, none).await;
-                return found.map_err(|error| keystone::session_failure(&error));
-            }
-            Service::Image => url.path_segments_mut().map(|mut path| _ = path.pop_if_empty().push("v2")),
-            Service::Network => url.path_segments_mut().map(|mut path| _ = path.pop_if_empty().push("v2.0")),
-        }
-        .map_err(|()| Failure::rejected(format!("the catalogue's address {url} cannot be used")))?;
-        Ok(url)
-    }
-
-    /// Agrees with Nova on a microversion, once a login; `None` where it has none.
-    async fn microversion(&self) -> Result<Option<&str>, Failure> {
-        let ask = async || {
-            let range = self.session.get_api_versions(Service::Compute).await;
-            let range =
-                range.map_err(|error| keystone::session_failure(&error).context("Nova's versions"))?;
-            Ok(range.map(|(_, newest)| {
-                let (major, minor) = MICROVERSION.min((newest.0, newest.1));
-                format!("{major}.{minor}")
-            }))
-        };
-        self.microversion.get_or_try_init(ask).await.map(Option::as_deref)
-    }
-}
-
-/// Makes the HTTP client of a cloud.
-fn client(access: &CloudAccess) -> Result<Client, Failure> {
-    // Elsewhere than to the same host a token must not follow, and a POST that follows becomes a GET.
-    let same_host = redirect::Policy::custom(|attempt| match attempt.previous().last() {
-        Some(from) if from.origin() == attempt.url().origin() && attempt.previous().len() < 4 => {
-            attempt.follow()
-        }
-        _ => attempt.stop(),
-    });
-    let mut builder = Client::builder()
-        .connect_timeout(CONNECT.min(access.timeout))
-        .redirect(same_host)
-        .user_agent(concat!("ehos/", env!("CARGO_PKG_VERSION")))
-        .danger_accept_invalid_certs(access.insecure);
-    if let Some(path) = &access.cacert {
-        let unusable =
-            |why: &dyn std::fmt::Display| Failure::rejected(format!("cacert {}: {why}", path.display()));
-        let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
-        let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
-        if certificates.is_empty() {
-            return Err(unusable(&"holds no certificate in PEM form"));
-        }
-        for certificate in certificates {
-            builder = builder.add_root_certificate(certificate);
-        }
-    }
-    builder.build().map_err(|error| Failure::rejected(format!("the HTTP client cannot be made: {error}")))
 }
 
 /// Finds the marker in a page's link to the next one (*Nova, Neutron `KEY_links`; Glance `next`*).
