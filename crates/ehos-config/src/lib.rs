@@ -1,1 +1,19 @@
-//! Lands in the next commits.
+//! Turns the operator's files into valid values, with errors that point at file, line and column.
+//!
+//! Deliberately connects to nothing: whether a flavor or an image exists is for the cloud to say.
+
+mod changes;
+mod document;
+mod find;
+mod load;
+mod problem;
+mod settings;
+
+pub use changes::{Change, changes};
+pub use find::{NotFound, find, find_in};
+pub use load::{Environment, Loaded, load, load_with};
+pub use problem::{Place, Problem, Problems, Severity};
+pub use settings::{
+    Authentication, Backend, CloudSettings, CondorSettings, Config, DaemonSettings, EmbeddedFlavor,
+    EmbeddedSettings, LoadItem,
+};
