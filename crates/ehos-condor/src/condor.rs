@@ -114,7 +114,8 @@ impl Pool for CondorPool {
                 config_value(&self.tools, "UID_DOMAIN"),
                 config_value(&self.tools, "TRUST_DOMAIN")
             )?;
-            let missing = |name| Failure::rejected(format!("{name} is not set in HTCondor's configuration here"));
+            let missing =
+                |name| Failure::rejected(format!("{name} is not set in HTCondor's configuration here"));
             let uid = uid.ok_or_else(|| missing("UID_DOMAIN"))?;
             let trust = trust.ok_or_else(|| missing("TRUST_DOMAIN"))?;
             Ok::<_, Failure>(Domains { uid, trust })

@@ -109,3 +109,52 @@ fn host(machine: &Machine) -> Result<&str, Failure> {
     }
     Ok(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    /// What `condor_drain` complained of in two versions, each file one situation.
+    #[test]
+    fn complaints_of_real_pools() {
+        let transient = FailureKind::Transient { retry_after: None };
+        macro_rules! both {
+            ($file:literal) => {
+                [
+                    include_str!(concat!("../tests/samples/23/", $file)),
+                    include_str!(concat!("../tests/samples/25/", $file)),
+                ]
+            };
+        }
+        for (row, complaints, kind) in [
+            ("a busy machine", both!("drain-busy.txt"), FailureKind::Conflict),
+            ("nobody knows it", both!("drain-unknown.txt"), FailureKind::NotFound),
+            ("we may not", both!("drain-denied.txt"), FailureKind::Auth),
+            ("its server is gone, its ad not yet", both!("drain-vanished.txt"), transient.clone()),
+            ("no collector", both!("drain-no-collector.txt"), transient),
+        ] {
+            for complaint in complaints {
+                let status = std::process::ExitStatus::from_raw(256);
+                let failure = explain(ToolError::Failed {
+                    tool: "condor_drain",
+                    status,
+                    complaint: complaint.to_owned(),
+                });
+                assert_eq!(failure.kind, kind, "{row}: {failure}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_host_names_reach_a_tool() {
+        for name in ["n1.bed.test", "N_1", "fe80::1", "slot1-x"] {
+            assert!(host(&name.into()).is_ok(), "{name}");
+        }
+        for name in ["", "-fast", "a b", "a\"b", "a\\b", "a\nb", "ä"] {
+            let refused = host(&name.into()).map(drop).map_err(|failure| failure.kind);
+            assert_eq!(refused, Err(FailureKind::NotFound), "{name:?}");
+        }
+    }
+}

@@ -212,3 +212,116 @@ impl LineStart {
 fn is_news(start: &[u8]) -> bool {
     matches!(start, b"000 " | b"004 " | b"007 " | b"013 " | b"024 " | b"035 " | b"<" | b"{")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SUBMIT: &str =
+        "000 (001.000.000) 11/22 09:21:56 Job submitted from host: <198.18.77.10:9618>\n...\n";
+    const EXECUTE: &str =
+        "001 (001.000.000) 11/22 09:22:00 Job executing on host: <198.18.77.13:9618>\n...\n";
+
+    fn append(path: &Path, text: &str) {
+        let mut file = fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn a_log_that_lives() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("EventLog");
+        append(&path, SUBMIT);
+        let mut tail = Tail::new(path.clone());
+        let mut poll = |row: &str| tail.poll().unwrap_or_else(|error| panic!("{row}: {error}"));
+        assert!(!poll("what was there before"));
+        append(&path, EXECUTE);
+        assert!(!poll("a job that starts"));
+        append(&path, &SUBMIT[..2]);
+        assert!(!poll("half a line"));
+        append(&path, &SUBMIT[2..]);
+        assert!(poll("its other half"));
+        assert!(!poll("nothing new"));
+        append(&path, &SUBMIT.repeat(3));
+        assert!(poll("several at once"));
+
+        append(&path, SUBMIT);
+        fs::rename(&path, dir.path().join("EventLog.old")).unwrap();
+        assert!(poll("the last words before a rotation, with no new log yet"));
+        assert!(!poll("no new log yet"));
+        append(&path, SUBMIT);
+        assert!(poll("the first words after it"));
+
+        fs::write(&path, EXECUTE).unwrap();
+        assert!(!poll("cut short"));
+        fs::write(&path, "").unwrap();
+        assert!(!poll("emptied"));
+        append(&path, SUBMIT);
+        assert!(poll("written again"));
+    }
+
+    #[test]
+    fn a_log_that_is_not_there_yet_is_read_from_its_beginning() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("EventLog");
+        let mut tail = Tail::new(path.clone());
+        assert!(tail.poll().is_err() && tail.poll().is_err());
+        append(&path, SUBMIT);
+        assert!(tail.poll().unwrap());
+    }
+
+    #[test]
+    fn events_after_which_jobs_wait() {
+        for (line, news) in [
+            (SUBMIT, true),
+            ("004 (1.0.0) Job was evicted.\n", true),
+            ("007 (1.0.0) Shadow exception!\n", true),
+            ("013 (1.0.0) Job was released.\n", true),
+            ("024 (1.0.0) Job reconnection failed\n", true),
+            (EXECUTE, false),
+            ("005 (1.0.0) Job terminated.\n", false),
+            ("012 (1.0.0) Job was held.\n", false),
+            ("\t000 (inside of an event)\n", false),
+            ("<c>\n    <a n=\"MyType\"><s>SubmitEvent</s></a>\n", true),
+            ("{\n    \"EventTypeNumber\": 0\n", true),
+        ] {
+            assert_eq!(LineStart::new().read(line.as_bytes()), news, "{line}");
+        }
+        for real in [
+            include_str!("../tests/samples/23/event-log.txt"),
+            include_str!("../tests/samples/25/event-log.txt"),
+        ] {
+            assert!(LineStart::new().read(real.as_bytes()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_is_kept_until_somebody_asks_and_dropping_loses_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("EventLog");
+        append(&path, EXECUTE);
+        let tools = Tools { dir: None, timeout: Duration::from_secs(1) };
+        let watch = Watch::start(tools, Some(path.clone()));
+        let heard = |within| tokio::time::timeout(within, watch.changed());
+        assert!(heard(EVERY * 3).await.is_err(), "nothing yet, and this call is dropped");
+        append(&path, SUBMIT);
+        assert!(heard(Duration::from_secs(10)).await.is_ok());
+        assert!(heard(EVERY * 3).await.is_err(), "once is once");
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_read_as_the_whole(lines in proptest::collection::vec("(00[0-9] |\t|\\.\\.\\.|[0-9]{0,5}).{0,5}", 0..9), cut in 0_usize..60) {
+            let text = lines.join("\n");
+            let (one, other) = text.as_bytes().split_at(cut.min(text.len()));
+            let mut line = LineStart::new();
+            let pieces = line.read(one) | line.read(other);
+            prop_assert_eq!(pieces, LineStart::new().read(text.as_bytes()));
+        }
+    }
+}

@@ -128,8 +128,10 @@ fn refused(error: ToolError) -> Failure {
     let complaint = error.complaint();
     let kind = if complaint.is_empty() {
         return error.into();
-    } else if complaint.contains("Cannot allocate a cluster id") {
-        // The schedd keeps its reason to itself. Root is the usual one: it takes no jobs from root.
+    } else if complaint.contains("Cannot allocate a cluster id")
+        || complaint.contains("not allowed to own jobs")
+    {
+        // 23 keeps its reason to itself, 25 tells. Root is the usual one: no schedd takes jobs from root.
         let hint = "the schedd does not take jobs from this user; submit as an ordinary user, not as root";
         return Failure::new(FailureKind::Auth, format!("{error} ({hint})"));
     } else if ["Can't find address of", "Failed to connect", "communication error"]
@@ -176,4 +178,134 @@ fn parse_jobs(answer: &str) -> Result<JobCounts, Failure> {
         *count = count.saturating_add(jobs);
     }
     Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const fn size(cores: u32, memory: u64, disk: u64, gpus: u32) -> Resources {
+        Resources { cores, memory: Mebibytes(memory), disk: Mebibytes(disk), gpus }
+    }
+
+    /// The same three shapes, asked of two versions that differ in what a job asks for by default.
+    #[test]
+    fn demand_of_real_pools() {
+        for (version, answer, memory, disk) in [
+            ("23.9", include_str!("../tests/samples/23/demand.txt"), 1, 1),
+            ("25.14", include_str!("../tests/samples/25/demand.txt"), 128, 1024),
+        ] {
+            let demand = parse_demand(answer).unwrap();
+            let shapes: Vec<_> = demand.iter().map(|shape| (shape.request, shape.idle)).collect();
+            for (row, shape) in [
+                ("all four asked for", (size(16, 65536, 1954, 1), 5)),
+                ("the pool's defaults", (size(1, memory, disk, 0), 3)),
+                ("cores rounded up, memory that cannot be evaluated", (size(2, 0, disk, 0), 2)),
+            ] {
+                assert!(shapes.contains(&shape), "{version}: {row}: {shapes:?}");
+            }
+            assert_eq!(shapes.len(), 3, "{version}: held and running jobs are no demand");
+            let own =
+                demand.iter().find(|shape| shape.idle == 3).and_then(|shape| shape.requirements.clone());
+            assert!(
+                own.is_some_and(|text| text.starts_with(r#"(Foo == "x\"y") && (TARGET.Arch == "X86_64")"#))
+            );
+        }
+    }
+
+    #[test]
+    fn groups_that_ask_for_the_same_are_one_shape() {
+        let row = |jobs: u32, disk: &str| format!("{jobs}\t1\t5\t1\t512\t{disk}\t0\t\"A\"\n");
+        let demand = parse_demand(&[row(2, "1023"), row(3, "1024"), row(4, "1025")].concat()).unwrap();
+        let mut idle: Vec<_> = demand.iter().map(|shape| (shape.request.disk.0, shape.idle)).collect();
+        idle.sort_unstable();
+        assert_eq!(idle, [(1, 5), (2, 4)]);
+        assert!(demand.iter().all(|shape| shape.autocluster == Autocluster::of(&shape.request, Some("A"))));
+    }
+
+    #[test]
+    fn no_answer_is_taken_for_an_empty_queue_unless_it_is_empty() {
+        assert_eq!(parse_demand(""), Ok(vec![]));
+        for (row, answer) in [
+            ("words", "Error: something\n"),
+            ("cut off", "2\t1\t5\t1\t512\t1\t0\t\"A"),
+            ("no number of jobs", "undefined\t1\t5\t1\t512\t1\t0\t\"A\"\n"),
+        ] {
+            assert_eq!(
+                parse_demand(answer).map_err(|failure| failure.kind),
+                Err(FailureKind::Rejected),
+                "{row}"
+            );
+        }
+    }
+
+    #[test]
+    fn jobs_of_real_clusters() {
+        for answer in
+            [include_str!("../tests/samples/23/jobs.txt"), include_str!("../tests/samples/25/jobs.txt")]
+        {
+            assert_eq!(parse_jobs(answer), Ok(JobCounts { idle: 10, running: 1, held: 1 }));
+        }
+        assert_eq!(parse_jobs(""), Ok(JobCounts::default()), "none left");
+        assert_eq!(parse_jobs("3\t4\t1\n4\t4\t1\n"), Ok(JobCounts::default()), "removed and completed ones");
+    }
+
+    #[test]
+    fn a_submit_description_says_what_was_asked_for() {
+        let jobs = SleepJobs { seconds: vec![5, 7], request: size(2, 512, 0, 0) };
+        let text = description(&jobs);
+        assert!(
+            text.contains("request_cpus = 2\nrequest_memory = 512M\nqueue seconds from (\n5\n7\n)\n"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("request_disk") && !text.contains("request_gpus"),
+            "zero is the pool's default: {text}"
+        );
+    }
+
+    #[test]
+    fn refusals_of_the_schedd() {
+        for (row, complaint, kind) in [
+            ("root, 23", include_str!("../tests/samples/23/submit-as-root.txt"), FailureKind::Auth),
+            ("root, 25", include_str!("../tests/samples/25/submit-as-root.txt"), FailureKind::Auth),
+            (
+                "no schedd",
+                "\nERROR: Can't find address of local schedd\n",
+                FailureKind::Transient { retry_after: None },
+            ),
+            ("a bad description", "\nERROR: on Line 3 of submit file: \n", FailureKind::Rejected),
+        ] {
+            let status = std::process::ExitStatus::from_raw(256);
+            let failure =
+                refused(ToolError::Failed { tool: "condor_submit", status, complaint: complaint.to_owned() });
+            assert_eq!(failure.kind, kind, "{row}: {failure}");
+        }
+    }
+
+    #[test]
+    fn cluster_ids_are_read() {
+        assert_eq!(parse_submitted("8.0 - 8.2\n"), Some(Cluster(8)));
+        assert_eq!(parse_submitted(""), None);
+        assert_eq!(parse_submitted("Submitting job(s)."), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_printed_is_a_panic(answer in "([a-z0-9.\"\\\\\t-]{0,9}\t?){0,20}\n?", any in any::<String>()) {
+            for text in [&answer, &any] {
+                let _ = (parse_demand(text), parse_jobs(text), parse_submitted(text));
+            }
+        }
+
+        #[test]
+        fn any_numbers_are_taken(jobs: u64, cpus: f64, memory: i64, disk: f64, gpus: i128) {
+            let row = format!("{jobs}\t1\t5\t{cpus}\t{memory}\t{disk}\t{gpus}\tundefined\n");
+            prop_assert!(parse_demand(&row).is_ok_and(|demand| demand.len() == 1));
+        }
+    }
 }

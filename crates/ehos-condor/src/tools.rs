@@ -59,24 +59,23 @@ impl From<ToolError> for Failure {
 }
 
 /// Tells whether a complaint says that we are nobody there, or somebody who may not.
+///
+/// `Permission denied` alone does not: `-debug` says so of each file that is root's.
 fn is_denied(complaint: &str) -> bool {
-    let complaint = complaint.to_ascii_lowercase();
-    ["authenticate:", "failed to authenticate", "permission denied by", "not authorized", "access denied"]
+    ["AUTHENTICATE:", "required authentication", "Received \"DENIED\"", "PERMISSION DENIED", "not authorized"]
         .iter()
         .any(|words| complaint.contains(words))
 }
 
-/// Makes one line of a complaint: no log stamps, nothing of the paragraphs that explain HTCondor, no noise.
+/// Makes one line of a complaint: no log stamps, no noise, nothing of the paragraphs that explain HTCondor.
 fn summary(complaint: &str) -> String {
     let lines = complaint
         .lines()
-        .map(|line| strip_stamp(line.trim()))
+        .map(|line| strip_stamp(line.trim()).trim_start_matches("ERROR: ").trim_start_matches("Error: "))
         .take_while(|line| !line.starts_with("Extra Info:"))
-        .filter(|line| {
-            !line.is_empty() && *line != "ERROR: (null)" && !line.starts_with("Can't open directory")
-        });
+        .filter(|line| !is_noise(line));
     let mut summary = String::new();
-    for line in lines {
+    for line in lines.filter(|line| !line.is_empty()) {
         if summary.contains(line) {
             continue;
         }
@@ -90,6 +89,13 @@ fn summary(complaint: &str) -> String {
         None if summary.is_empty() => "it did not say why".to_owned(),
         None => summary,
     }
+}
+
+/// Tells whether a line says nothing that helps: of root's own files, or that something failed that is told next.
+fn is_noise(line: &str) -> bool {
+    line == "(null)"
+        || line.starts_with("Can't open directory")
+        || line.starts_with("Attempt to send DRAIN_JOBS")
 }
 
 /// Takes away the `11/23/26 00:31:54 ` that `-debug` puts before its lines.
@@ -236,4 +242,74 @@ async fn drain_keeping(from: Option<impl AsyncRead + Unpin>, limit: usize) -> st
         tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
     }
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    const ROOTS_FILE: &str = "11/23/26 00:46:22 Can't open directory \"/etc/condor/passwords.d\" as PRIV_ROOT, errno: \
+                              13 (Permission denied)\n";
+
+    /// What HTCondor 23.9 wrote to standard error.
+    #[test]
+    fn complaints_are_sorted_and_summed_up() {
+        let transient = FailureKind::Transient { retry_after: None };
+        let rows = [
+            (
+                "11/23/26 00:46:22 SECMAN: FAILED: Received \"DENIED\" from server for user alice@bed.test using \
+                 method FS.\nfailed to send classad to <198.18.77.10:9618>\n",
+                FailureKind::Auth,
+                "Received \"DENIED\"",
+            ),
+            (
+                "11/23/26 00:31:54 SECMAN: required authentication with collector at <198.18.77.10:9618> failed, so \
+                 aborting command QUERY_STARTD_ADS.\nERROR: (null)\n",
+                FailureKind::Auth,
+                "required authentication",
+            ),
+            (
+                "Failed to request a session token: AUTHENTICATE:1003:Failed to authenticate with any method\n",
+                FailureKind::Auth,
+                "Failed to request a session token",
+            ),
+            (
+                "11/23/26 00:31:54 attempt to connect to <198.18.77.10:9999> failed: Connection refused (connect \
+                 errno = 111).\nERROR: (null)\n",
+                transient.clone(),
+                "attempt to connect to <198.18.77.10:9999> failed: Connection refused (connect errno = 111).",
+            ),
+            (
+                "Error: communication error\nSECMAN:2011:Connection closed during command authorization. Probably \
+                 due to an unknown command.\n\nExtra Info: the condor_collector is a process\nthat runs\n",
+                transient.clone(),
+                "communication error; SECMAN:2011:Connection closed during command authorization. Probably due to \
+                 an unknown command.",
+            ),
+            (
+                "Error: Can't find address for schedd cm.bed.test\n",
+                transient.clone(),
+                "Can't find address for schedd cm.bed.test",
+            ),
+            ("", transient, "it did not say why"),
+        ];
+        for (complaint, kind, words) in rows {
+            let status = ExitStatus::from_raw(256);
+            let complaint = format!("{ROOTS_FILE}{complaint}");
+            let failure = Failure::from(ToolError::Failed { tool: "condor_x", status, complaint });
+            assert_eq!(failure.kind, kind, "{failure}");
+            assert!(failure.message.contains(words), "{failure}");
+            assert!(!failure.message.contains("Can't open directory"), "{failure}");
+            assert!(!failure.message.contains("(null)"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn long_complaints_are_cut_between_characters() {
+        assert_eq!(summary(&"ä".repeat(1000)).chars().count(), 401);
+        assert_eq!(strip_stamp("ää/ää:ää ää"), "ää/ää:ää ää", "no stamp, and no character is split");
+    }
 }
