@@ -1,1 +1,9 @@
-//! What the whole-system tests share.
+//! What the whole-system tests share: the test bed, and `ehosd` running on its manager machine.
+//!
+//! Deliberately asserts nothing; that is for the tests.
+
+mod bed;
+mod daemon;
+
+pub use bed::{Bed, JobCensus, wait_for};
+pub use daemon::{Daemon, Settings};

@@ -1,0 +1,87 @@
+//! `--check`: is the configuration right, and with `--online`, does every cloud have what it names?
+//!
+//! Deliberately changes nothing, here or in a cloud.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use ehos_config::Loaded;
+
+use crate::connect::Connections;
+
+/// Checks and prints what was found; a failure is exit status 1.
+pub(crate) async fn check(loaded: &Loaded, online: bool) -> anyhow::Result<ExitCode> {
+    let config = &loaded.config;
+    let connections = Connections::new(config, None)?;
+    let mut out = std::io::stdout().lock();
+    let files: Vec<String> = loaded.files.iter().map(|file| file.display().to_string()).collect();
+    writeln!(
+        out,
+        "{}: right; pool {}, {} cloud{}, {} to {} nodes",
+        files.join(" + "),
+        config.policy.pool,
+        config.clouds.len(),
+        if config.clouds.len() == 1 { "" } else { "s" },
+        config.policy.limits.min(),
+        config.policy.limits.max(),
+    )?;
+    if !online {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if connections.world.is_some() {
+        writeln!(out, "the clouds are embedded: there is nothing to log in to")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = vec![["cloud", "what", "configured", "found"].map(str::to_owned)];
+    let mut failed = false;
+    let mut asked = tokio::task::JoinSet::new();
+    for (index, cloud) in connections.openstack.into_iter().enumerate() {
+        asked.spawn(async move { (index, cloud.verify().await) });
+    }
+    let mut answers = asked.join_all().await;
+    answers.sort_by_key(|(index, _)| *index);
+    for (index, findings) in answers {
+        let cloud = config.clouds.get(index).map_or_else(String::new, |cloud| cloud.name.to_string());
+        for finding in findings {
+            let found = match finding.found {
+                Ok(id) => id,
+                Err(failure) => {
+                    failed = true;
+                    format!("NOT FOUND: {failure}")
+                }
+            };
+            rows.push([cloud.clone(), finding.what.to_owned(), finding.configured, found]);
+        }
+    }
+    for line in aligned(&rows) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Pads every column but the last to its widest cell.
+pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    rows.iter()
+        .map(|row| {
+            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let rows = [["a", "long word", "x"], ["longer", "b", ""]].map(|row| row.map(str::to_owned));
+        assert_eq!(aligned(&rows), ["a       long word  x", "longer  b"]);
+    }
+}

@@ -1,0 +1,100 @@
+//! Makes of a configuration what the tick works with: the pool, the clouds, the templates.
+//!
+//! Deliberately connects to nothing yet: a cloud or a pool that is down now is looked at again in every tick.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use ehos_cloud::{Cloud, OpenStackCloud};
+use ehos_cloudinit::{Template, find_template};
+use ehos_condor::{CondorPool, CondorSettings, Pool};
+use ehos_config::{Authentication, Backend, CloudSettings, Config};
+use ehos_model::{CloudName, PoolId};
+use ehos_sim::World;
+
+use crate::embedded;
+use crate::execute::{Hands, Join};
+
+/// The pool and the clouds of a configuration.
+pub(crate) struct Connections {
+    pub(crate) hands: Hands,
+    /// The OpenStack clouds once more, for looking up what is named.
+    pub(crate) openstack: Vec<Arc<OpenStackCloud>>,
+    /// The embedded world, where there is one.
+    pub(crate) world: Option<World>,
+}
+
+impl Connections {
+    /// Makes them ready; an embedded world goes on where it was.
+    ///
+    /// # Errors
+    /// Where a template or a CA file is wrong, and where the configuration wants what is not there yet.
+    pub(crate) fn new(config: &Config, world: Option<World>) -> anyhow::Result<Self> {
+        let templates = templates(config)?;
+        let pool_id = &config.policy.pool;
+        let world = match world {
+            None if config.is_embedded() => Some(embedded::world(config)),
+            world => world,
+        };
+        let mut openstack = Vec::new();
+        let mut clouds: BTreeMap<CloudName, Arc<dyn Cloud>> = BTreeMap::new();
+        for settings in &config.clouds {
+            let cloud: Arc<dyn Cloud> = match (&settings.backend, &world) {
+                (Backend::OpenStack(_), _) => {
+                    let cloud = Arc::new(open(settings, pool_id)?);
+                    openstack.push(Arc::clone(&cloud));
+                    cloud
+                }
+                (Backend::Embedded(_), Some(world)) => Arc::new(
+                    world.cloud(&settings.name).with_context(|| {
+                        format!("the embedded cloud {} is new: restart ehosd to add it", settings.name)
+                    })?,
+                ),
+                (Backend::Embedded(_), None) => bail!("cloud {} is embedded, but no pool is", settings.name),
+            };
+            clouds.insert(settings.name.clone(), cloud);
+        }
+        let (pool, master): (Arc<dyn Pool>, _) = match &world {
+            Some(world) => (Arc::new(world.pool()), "127.0.0.1".to_owned()),
+            None => (Arc::new(CondorPool::new(CondorSettings::default())), master(config)?),
+        };
+        let join = Arc::new(Join { master, token_lifetime: config.condor.token_lifetime });
+        Ok(Self { hands: Hands { pool, clouds, templates: Arc::new(templates), join }, openstack, world })
+    }
+}
+
+/// The master's address; nodes cannot join without it.
+fn master(config: &Config) -> anyhow::Result<String> {
+    if config.condor.authentication == Authentication::Password {
+        bail!(
+            "condor.authentication: password is not there yet in this version; set it to idtokens, which \
+             HTCondor has had since 9.0"
+        );
+    }
+    config.condor.host_ip.clone().context(
+        "condor.host_ip is not set: write the address at which the nodes reach the master (ehosd_deploy sets it)",
+    )
+}
+
+fn open(settings: &CloudSettings, pool: &PoolId) -> anyhow::Result<OpenStackCloud> {
+    let Backend::OpenStack(access) = &settings.backend else { bail!("{} is no OpenStack", settings.name) };
+    let (name, servers) = (settings.name.clone(), settings.servers.clone());
+    Ok(OpenStackCloud::new(name, pool.clone(), access.clone(), servers)?)
+}
+
+/// Reads and proves the template of every cloud.
+fn templates(config: &Config) -> anyhow::Result<BTreeMap<CloudName, Template>> {
+    let mut templates = BTreeMap::new();
+    for cloud in &config.clouds {
+        let found = find_template("execute.yaml", cloud.userdata_file.as_deref())?;
+        let origin = found.origin.to_string();
+        let template = Template::parse(&origin, &found.text)?;
+        log::info!("the nodes of {} boot from {origin}", cloud.name);
+        for warning in template.warnings() {
+            log::warn!("{origin}: {warning}");
+        }
+        templates.insert(cloud.name.clone(), template);
+    }
+    Ok(templates)
+}

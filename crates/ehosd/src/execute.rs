@@ -1,0 +1,153 @@
+//! Carries out the steps of a plan, at the same time where they do not depend on each other.
+//!
+//! Deliberately chooses nothing: a step that fails becomes an outcome, and the next plan deals with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ehos_cloud::{Cloud, ServerOrder};
+use ehos_cloudinit::{NodeFacts, Template};
+use ehos_condor::Pool;
+use ehos_model::{CloudName, Failure, FailureKind, FlavorName, Machine, NodeId, Role, Snapshot, Timestamp};
+use ehos_scaler::{Action, Outcome, Plan, Step};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Steps that one cloud, or the pool, is asked to do at one time.
+const AT_ONCE: usize = 20;
+
+/// The longest that a step may take; every call in it has a shorter limit of its own.
+const STEP: Duration = Duration::from_secs(300);
+
+/// How often the startds of nodes report to the collector; changes they report at once.
+const UPDATE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What steps are carried out with.
+#[derive(Clone)]
+pub(crate) struct Hands {
+    pub(crate) pool: Arc<dyn Pool>,
+    pub(crate) clouds: BTreeMap<CloudName, Arc<dyn Cloud>>,
+    pub(crate) templates: Arc<BTreeMap<CloudName, Template>>,
+    pub(crate) join: Arc<Join>,
+}
+
+/// What every node needs to know of the pool it joins.
+#[derive(Debug)]
+pub(crate) struct Join {
+    /// Where the master is, as the nodes reach it.
+    pub(crate) master: String,
+    /// How long a node's token is good for.
+    pub(crate) token_lifetime: Duration,
+}
+
+impl Hands {
+    fn cloud(&self, name: &CloudName) -> Result<&Arc<dyn Cloud>, Failure> {
+        self.clouds.get(name).ok_or_else(|| Failure::rejected(format!("cloud {name} is not configured")))
+    }
+}
+
+/// Carries out all steps and tells how each went, in the order of the plan.
+pub(crate) async fn execute(plan: &Plan, snapshot: &Snapshot, hands: &Hands) -> Vec<Outcome> {
+    let mut limits: BTreeMap<Option<CloudName>, Arc<Semaphore>> = BTreeMap::new();
+    let mut running = JoinSet::new();
+    for (index, step) in plan.steps.iter().cloned().enumerate() {
+        let limit = limits
+            .entry(cloud_of(&step.action).cloned())
+            .or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE)));
+        let (limit, hands, gpus) = (Arc::clone(limit), hands.clone(), gpus(&step.action, snapshot));
+        running.spawn(async move {
+            let _place = limit.acquire_owned().await;
+            let work = carry_out(&step, gpus, &hands);
+            let result = tokio::time::timeout(STEP, work).await.unwrap_or_else(|_| {
+                Err(Failure::transient(format!("gave up after {} s", STEP.as_secs())))
+            });
+            (index, Outcome { step, at: Timestamp::now(), result })
+        });
+    }
+    let mut outcomes: Vec<(usize, Outcome)> = Vec::with_capacity(plan.steps.len());
+    while let Some(ended) = running.join_next().await {
+        match ended {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(error) => log::error!("a step ended early, which is a fault in ehosd: {error}"),
+        }
+    }
+    outcomes.sort_by_key(|(index, _)| *index);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// The cloud whose limit a step counts against; `None` is the pool.
+fn cloud_of(action: &Action) -> Option<&CloudName> {
+    match action {
+        Action::Create { cloud, .. } => Some(cloud),
+        Action::Delete(deletable) => Some(deletable.cloud()),
+        Action::Drain { .. } | Action::Resume { .. } | Action::Release { .. } => None,
+    }
+}
+
+/// How many GPUs a node to be created has.
+fn gpus(action: &Action, snapshot: &Snapshot) -> u32 {
+    let Action::Create { cloud, flavor, .. } = action else { return 0 };
+    let offer = snapshot.clouds.get(cloud).and_then(|view| view.offer.seen());
+    let flavors = offer.into_iter().flat_map(|offer| &offer.flavors);
+    flavors.filter(|offered| offered.name == *flavor).map(|offered| offered.size.gpus).next().unwrap_or_default()
+}
+
+async fn carry_out(step: &Step, gpus: u32, hands: &Hands) -> Result<(), Failure> {
+    match &step.action {
+        Action::Create { node, cloud, flavor } => create(node, cloud, flavor, gpus, hands).await,
+        Action::Drain { machine, .. } => hands.pool.drain(machine, &step.reason).await,
+        Action::Resume { machine, .. } => hands.pool.resume(machine).await,
+        Action::Release { machine } => hands.pool.forget(machine).await,
+        Action::Delete(deletable) => {
+            let cloud = hands.cloud(deletable.cloud())?;
+            match cloud.delete(deletable.server()).await {
+                Err(failure) if failure.kind == FailureKind::NotFound => {}
+                other => other?,
+            }
+            match deletable.machine() {
+                Some(machine) => forget(machine, hands).await,
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// Removes the ads of a machine that is going; they would expire by themselves, so a failure is only said.
+async fn forget(machine: &Machine, hands: &Hands) -> Result<(), Failure> {
+    if let Err(failure) = hands.pool.forget(machine).await {
+        log::warn!("the ads of {machine} stay until they expire: {failure}");
+    }
+    Ok(())
+}
+
+async fn create(
+    node: &NodeId,
+    cloud: &CloudName,
+    flavor: &FlavorName,
+    gpus: u32,
+    hands: &Hands,
+) -> Result<(), Failure> {
+    let seller = hands.cloud(cloud)?;
+    let template = hands
+        .templates
+        .get(cloud)
+        .ok_or_else(|| Failure::rejected(format!("no template for the nodes of {cloud}")))?;
+    let (domains, token) =
+        tokio::try_join!(hands.pool.domains(), hands.pool.join_token(node, hands.join.token_lifetime))
+            .map_err(|failure| failure.context("the node cannot be let into the pool"))?;
+    let facts = NodeFacts {
+        node,
+        cloud,
+        flavor,
+        gpus,
+        host_ip: &hands.join.master,
+        uid_domain: &domains.uid,
+        trust_domain: &domains.trust,
+        token: &token,
+        update_interval: UPDATE_INTERVAL,
+    };
+    let user_data = template.render_node(&facts).map_err(|error| Failure::rejected(error.to_string()))?;
+    let order = ServerOrder { node: node.clone(), role: Role::Execute, flavor: flavor.clone(), user_data };
+    seller.create(&order).await.map(drop)
+}

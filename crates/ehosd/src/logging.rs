@@ -1,0 +1,113 @@
+//! What is written to the log, how much of it, and in which form.
+//!
+//! Deliberately silent about other crates below warnings: some of them print secrets at their debug level.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use env_logger::{Builder, Target};
+use indicatif::MultiProgress;
+use log::{Level, LevelFilter};
+
+/// Target of the lines that tell what was decided; shown even without `-v`.
+pub(crate) const DECISION: &str = "decision";
+
+/// How many times `-v` was given, or `-q`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Verbosity {
+    Quiet,
+    Level(u8),
+}
+
+/// Where log lines go.
+pub(crate) enum Sink {
+    /// Standard error as it is.
+    Stderr,
+    /// Above the live table.
+    Above(MultiProgress),
+}
+
+/// Starts logging for the whole process.
+///
+/// # Errors
+/// Where it has been started before.
+pub(crate) fn start(verbosity: Verbosity, sink: Sink) -> anyhow::Result<()> {
+    let (decisions, ours) = match verbosity {
+        Verbosity::Quiet => (LevelFilter::Warn, LevelFilter::Warn),
+        Verbosity::Level(0) => (LevelFilter::Info, LevelFilter::Warn),
+        Verbosity::Level(1) => (LevelFilter::Info, LevelFilter::Info),
+        Verbosity::Level(2) => (LevelFilter::Debug, LevelFilter::Debug),
+        Verbosity::Level(_) => (LevelFilter::Trace, LevelFilter::Trace),
+    };
+    let mut builder = Builder::new();
+    builder
+        .filter_level(LevelFilter::Error)
+        .filter_module(DECISION, decisions)
+        .filter_module("ehos", ours);
+    // systemd sets this for services whose standard error is the journal.
+    let journal = std::env::var_os("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal();
+    // Whoever asks for the time of every call wants to set it against other logs.
+    let precision = if ours >= LevelFilter::Debug { jiff::Unit::Millisecond } else { jiff::Unit::Second };
+    builder.format(move |out, record| {
+        if journal {
+            return writeln!(out, "<{}>{}", priority(record.level(), record.target()), record.args());
+        }
+        let now = jiff::Timestamp::now().round(precision).unwrap_or_default();
+        match record.level() {
+            Level::Error | Level::Warn => {
+                let style = out.default_level_style(record.level());
+                let word = if record.level() == Level::Error { "error" } else { "warning" };
+                writeln!(out, "{now} {style}{word}:{style:#} {}", record.args())
+            }
+            _ => writeln!(out, "{now} {}", record.args()),
+        }
+    });
+    if let Sink::Above(table) = sink {
+        builder.target(Target::Pipe(Box::new(AboveTable { table, line: Vec::new() })));
+    }
+    builder.try_init()?;
+    Ok(())
+}
+
+/// The syslog priority that the journal files a line under.
+fn priority(level: Level, target: &str) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info if target == DECISION => 5,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
+/// Writes whole lines above the live table instead of through it.
+struct AboveTable {
+    table: MultiProgress,
+    line: Vec<u8>,
+}
+
+impl io::Write for AboveTable {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.line.drain(..=end).collect();
+            self.table.println(String::from_utf8_lossy(line.trim_ascii_end()))?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_files_decisions_above_what_was_seen() {
+        assert_eq!(priority(Level::Warn, "ehosd"), 4);
+        assert_eq!(priority(Level::Info, DECISION), 5);
+        assert_eq!(priority(Level::Info, "ehosd::tick"), 6);
+    }
+}

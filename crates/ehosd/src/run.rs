@@ -1,0 +1,206 @@
+//! From the command line to the exit status: reads the configuration, then checks, looks once, or serves.
+//!
+//! Deliberately holds the order of things and none of their content.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ehos_config::{Config, Loaded, Severity};
+use ehos_model::Timestamp;
+use tokio::time::Instant;
+
+use crate::cli::Cli;
+use crate::connect::Connections;
+use crate::logging::{self, Sink, Verbosity};
+use crate::report;
+use crate::state::{StateDir, read_memory};
+use crate::table::Table;
+use crate::tick::Engine;
+use crate::wake::{Wake, Waker, stop_on_signals};
+use crate::{check, embedded};
+
+/// Exit status where the command line or the configuration is wrong.
+const WRONG: u8 = 2;
+
+/// Does what the command line says.
+pub(crate) async fn run(cli: Cli) -> ExitCode {
+    let files = match files(&cli) {
+        Ok(files) => files,
+        Err(message) => return complain(&message),
+    };
+    let loaded = match ehos_config::load(&files) {
+        Ok(loaded) => loaded,
+        Err(problems) => return complain(&problems.render(colour())),
+    };
+    let table = Table::for_config(&loaded.config, &cli);
+    let verbosity = if cli.quiet { Verbosity::Quiet } else { Verbosity::Level(cli.verbose) };
+    let screen = table.as_ref().and_then(Table::screen);
+    let sink = screen.map_or(Sink::Stderr, Sink::Above);
+    if let Err(error) = logging::start(verbosity, sink) {
+        return complain(&format!("{error:#}"));
+    }
+    warn(&loaded);
+    let result = if cli.check {
+        check::check(&loaded, cli.online).await
+    } else {
+        work(&cli, loaded, table).await
+    };
+    result.unwrap_or_else(|error| {
+        log::error!("{error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn work(cli: &Cli, loaded: Loaded, table: Option<Table>) -> anyhow::Result<ExitCode> {
+    let Loaded { config, files, .. } = loaded;
+    let connections = Connections::new(&config, None)?;
+    if cli.dry_run {
+        return dry_run(&config, connections).await;
+    }
+    let stop = stop_on_signals(cli.run_for)?;
+    let state = StateDir::open(&config.daemon.state_dir)?;
+    let world = connections.world.clone();
+    let _embedded = world.as_ref().map(|world| embedded::serve(world, &config, &state)).transpose()?;
+    let engine = Engine::new(config.policy.clone(), connections.hands, state.memory());
+    let waker = Waker::new(stop, files.clone())?;
+    let mut daemon = Daemon { engine, state, waker, config, files, world, table };
+    if cli.once {
+        return Ok(daemon.once().await);
+    }
+    daemon.serve().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what would be done and why.
+async fn dry_run(config: &Config, connections: Connections) -> anyhow::Result<ExitCode> {
+    let memory = read_memory(&config.daemon.state_dir);
+    let mut engine = Engine::new(config.policy.clone(), connections.hands, memory);
+    let (snapshot, inventory, plan) = engine.look().await;
+    let mut out = std::io::stdout().lock();
+    for line in report::outlook(&snapshot, &inventory, &plan) {
+        writeln!(out, "{line}")?;
+    }
+    let blind = report::unknown(&snapshot).next().is_some();
+    Ok(if blind { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The running daemon.
+struct Daemon {
+    engine: Engine,
+    state: StateDir,
+    waker: Waker,
+    config: Config,
+    files: Vec<PathBuf>,
+    world: Option<ehos_sim::World>,
+    table: Option<Table>,
+}
+
+impl Daemon {
+    /// Does one tick; fails where something could not be seen or done.
+    async fn once(&mut self) -> ExitCode {
+        let tick = self.engine.tick(&self.state).await;
+        let failed = tick.outcomes.iter().any(|outcome| outcome.result.is_err());
+        let blind = report::unknown(&tick.snapshot).next().is_some();
+        if failed || blind { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+
+    /// Ticks until the end is asked for.
+    async fn serve(&mut self) {
+        log::warn!(
+            "ehosd {} serves pool {} with {} cloud{}",
+            env!("CARGO_PKG_VERSION"),
+            self.config.policy.pool,
+            self.config.clouds.len(),
+            if self.config.clouds.len() == 1 { "" } else { "s" }
+        );
+        while !self.waker.stopping() {
+            let tick = self.engine.tick(&self.state).await;
+            let until = Instant::now() + ehos_model::elapsed(Timestamp::now(), tick.next(&self.engine.policy));
+            if let Some(table) = &mut self.table {
+                table.show(&tick, self.world.as_ref());
+            }
+            let pool = std::sync::Arc::clone(&self.engine.hands.pool);
+            match self.waker.wait(until, || pool.queue_changed()).await {
+                Wake::Queue => log::info!("the queue has changed"),
+                Wake::Time => {}
+                Wake::Reload => self.reload(),
+                Wake::Stop => break,
+            }
+        }
+        if let Some(table) = &mut self.table {
+            table.finish(self.world.as_ref());
+        }
+        log::warn!("stopped; the servers stay as they are");
+    }
+
+    /// Reads the configuration anew; one that is wrong, or asks for what needs a restart, changes nothing.
+    fn reload(&mut self) {
+        let loaded = match ehos_config::load(&self.files) {
+            Ok(loaded) => loaded,
+            Err(problems) => {
+                log::error!("the configuration is wrong, the old one stays in force\n{}", problems.render(colour()));
+                return;
+            }
+        };
+        let changes = ehos_config::changes(&self.config, &loaded.config);
+        if changes.is_empty() {
+            log::info!("the configuration was read again; nothing has changed");
+            return;
+        }
+        if let Err(error) = self.take_over(&loaded.config) {
+            log::error!("the new configuration is not taken, the old one stays in force: {error:#}");
+            return;
+        }
+        warn(&loaded);
+        for change in changes {
+            log::warn!("configuration: {change}");
+        }
+        for gone in self.config.clouds.iter().filter(|cloud| loaded.config.cloud(&cloud.name).is_none()) {
+            log::warn!("cloud {} is not configured any more: nobody looks after its servers now", gone.name);
+        }
+        self.config = loaded.config;
+    }
+
+    fn take_over(&mut self, config: &Config) -> anyhow::Result<()> {
+        let old = &self.config;
+        anyhow::ensure!(config.policy.pool == old.policy.pool, "the pool's id has changed; restart ehosd for that");
+        anyhow::ensure!(
+            config.daemon.state_dir == old.daemon.state_dir,
+            "ehos_daemon.state_dir has changed; restart ehosd for that"
+        );
+        anyhow::ensure!(
+            config.is_embedded() == old.is_embedded(),
+            "the backend has changed between openstack and embedded; restart ehosd for that"
+        );
+        let connections = Connections::new(config, self.world.clone())?;
+        self.engine.hands = connections.hands;
+        self.engine.policy = std::sync::Arc::new(config.policy.clone());
+        Ok(())
+    }
+}
+
+/// The files of the command line, or the one that is found.
+fn files(cli: &Cli) -> Result<Vec<PathBuf>, String> {
+    if !cli.files.is_empty() {
+        return Ok(cli.files.clone());
+    }
+    ehos_config::find("ehos.yaml").map(|path| vec![path]).map_err(|error| error.to_string())
+}
+
+fn warn(loaded: &Loaded) {
+    for problem in &loaded.warnings {
+        log::warn!("{problem}");
+    }
+}
+
+/// Whether standard error is a terminal that wants colours.
+fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Says what is wrong before the log is there to say it.
+fn complain(message: &str) -> ExitCode {
+    let _closed_pipe = writeln!(std::io::stderr(), "{}", message.trim_end());
+    ExitCode::from(WRONG)
+}

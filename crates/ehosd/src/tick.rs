@@ -1,0 +1,85 @@
+//! The tick: observe, reconcile, plan, execute, record.
+//!
+//! Deliberately short: each of the five is a call, and what is decided is decided in the planner.
+
+use std::sync::Arc;
+
+use ehos_model::{Policy, Snapshot, Timestamp};
+use ehos_scaler::{Inventory, Memory, Outcome, Plan, plan, reconcile};
+
+use crate::execute::{Hands, execute};
+use crate::observe::Observer;
+use crate::report::Report;
+use crate::state::StateDir;
+
+/// All that one tick gave, for whoever shows it.
+pub(crate) struct Tick {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) inventory: Inventory,
+    pub(crate) plan: Plan,
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+/// What goes from tick to tick.
+pub(crate) struct Engine {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) hands: Hands,
+    observer: Observer,
+    memory: Memory,
+    report: Report,
+}
+
+impl Engine {
+    /// Begins with a memory, which may be empty.
+    pub(crate) fn new(policy: Policy, hands: Hands, memory: Memory) -> Self {
+        let policy = Arc::new(policy);
+        Self { policy, hands, observer: Observer::default(), memory, report: Report::default() }
+    }
+
+    /// Looks and decides, and changes nothing outside this process.
+    pub(crate) async fn look(&mut self) -> (Snapshot, Inventory, Plan) {
+        let clouds: Vec<_> = self.hands.clouds.values().cloned().collect();
+        let snapshot = self.observer.look(&self.hands.pool, &clouds, fastrand::u64(..)).await;
+        let inventory = reconcile(&snapshot, &self.memory, &self.policy);
+        self.memory = std::mem::take(&mut self.memory).observed(&snapshot, &inventory);
+        let plan = plan(&inventory, &snapshot, &self.memory, &self.policy);
+        (snapshot, inventory, plan)
+    }
+
+    /// Does one whole tick.
+    pub(crate) async fn tick(&mut self, state: &StateDir) -> Tick {
+        let (snapshot, inventory, mut plan) = self.look().await;
+        self.report.seen(&snapshot, &inventory);
+        self.report.decided(&plan);
+        // What is about to be bought is written down first: a kill between the order and the next listing must not
+        // make the next start buy it again.
+        self.memory = std::mem::take(&mut self.memory).intending(&plan, snapshot.at);
+        let buys = plan.steps.iter().any(|step| step.action.buys());
+        if let Err(error) = state.remember(&self.memory, buys) {
+            log::error!("the memory cannot be written, so nothing is bought in this tick: {error}");
+            plan.steps.retain(|step| !step.action.buys());
+        }
+        let outcomes = execute(&plan, &snapshot, &self.hands).await;
+        self.report.done(&outcomes);
+        self.memory = std::mem::take(&mut self.memory).after(&outcomes);
+        if !outcomes.is_empty()
+            && let Err(error) = state.remember(&self.memory, false)
+        {
+            log::warn!("the memory cannot be written: {error}");
+        }
+        Tick { snapshot, inventory, plan, outcomes }
+    }
+}
+
+impl Tick {
+    /// When the next tick must begin at the latest.
+    pub(crate) fn next(&self, policy: &Policy) -> Timestamp {
+        let latest = self.snapshot.at + policy.sleep.min(std::time::Duration::from_secs(3600));
+        // What was just ordered or asked for shows within seconds.
+        let soon = if self.outcomes.is_empty() { latest } else { Timestamp::now() + SETTLE };
+        latest.min(soon).min(self.plan.wake_at.unwrap_or(latest))
+    }
+}
+
+/// How soon after its steps a tick is followed by the next.
+const SETTLE: std::time::Duration = std::time::Duration::from_secs(5);
