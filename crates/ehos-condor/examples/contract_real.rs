@@ -1,6 +1,7 @@
 //! Runs the contract of `Pool` against the pool of this machine, which must have one idle node and no jobs.
 //!
-//! With `observe [TIMES]` it only looks, and tells how long that took.
+//! With `observe [TIMES]` it only looks, and tells how long that took; with `listen` it tells of changes in the
+//! queue; with `drain`, `resume` or `forget` and a machine it does that.
 
 use std::time::{Duration, Instant};
 
@@ -24,9 +25,18 @@ async fn main() -> anyhow::Result<()> {
     env_logger::init();
     let pool = CondorPool::new(CondorSettings::default());
     let mut args = std::env::args().skip(1);
-    if args.next().as_deref() == Some("observe") {
-        let times = args.next().map_or(Ok(1), |times| times.parse())?;
-        return observe(&pool, times).await;
+    let (verb, what) = (args.next().unwrap_or_default(), args.next());
+    let machine = Machine::from(what.clone().unwrap_or_default());
+    match verb.as_str() {
+        "observe" => return observe(&pool, what.map_or(Ok(1), |times| times.parse())?).await,
+        "drain" => return Ok(pool.drain(&machine, "by hand").await?),
+        "resume" => return Ok(pool.resume(&machine).await?),
+        "forget" => return Ok(pool.forget(&machine).await?),
+        "listen" => loop {
+            pool.queue_changed().await;
+            say(&format!("{} the queue changed", ehos_model::Timestamp::now()));
+        },
+        _ => {}
     }
     let machine = loop {
         match pool.slots().await {

@@ -59,14 +59,18 @@ pub trait Pool: Send + Sync {
 
     /// Tells an idle machine to take no more jobs; the startd itself checks that all its slots are unclaimed.
     ///
+    /// Doing it twice does no harm.
+    ///
     /// # Errors
-    /// `Conflict` where a slot is claimed: nothing was done. `NotFound` where the collector does not know it.
+    /// `Conflict` where a slot is claimed: nothing was done; also where somebody else drains it. `NotFound` where the
+    /// collector does not know it.
     async fn drain(&self, machine: &Machine, reason: &str) -> Result<(), Failure>;
 
     /// Lets a draining machine take jobs again.
     ///
     /// # Errors
-    /// `Conflict` where it is not draining, `NotFound` where the collector does not know it.
+    /// `NotFound` where the collector does not know it. Where it is not draining, a pool may say `Conflict`; HTCondor
+    /// does not complain.
     async fn resume(&self, machine: &Machine) -> Result<(), Failure>;
 
     /// Removes the ads of a machine whose server is gone, so that nothing is matched to it any more.

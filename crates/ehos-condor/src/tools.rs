@@ -93,9 +93,7 @@ fn summary(complaint: &str) -> String {
 
 /// Tells whether a line says nothing that helps: of root's own files, or that something failed that is told next.
 fn is_noise(line: &str) -> bool {
-    line == "(null)"
-        || line.starts_with("Can't open directory")
-        || line.starts_with("Attempt to send DRAIN_JOBS")
+    line == "(null)" || line.starts_with("Can't open directory") || line.starts_with("Attempt to send ")
 }
 
 /// Takes away the `11/23/26 00:31:54 ` that `-debug` puts before its lines.
