@@ -1,0 +1,99 @@
+//! An embedded cloud behind the trait [`Cloud`].
+//!
+//! Deliberately thin: what a call does is the table's matter.
+
+use async_trait::async_trait;
+use ehos_cloud::{Cloud, ServerOrder};
+use ehos_model::{CloudName, CloudOffer, Failure, FailureKind, PoolId, Server, ServerId, ServerStatus};
+
+use crate::faults::Health;
+use crate::world::World;
+
+/// A cloud of an embedded world, as one pool sees it.
+#[derive(Clone)]
+pub struct EmbeddedCloud {
+    world: World,
+    name: CloudName,
+    pool: PoolId,
+}
+
+impl EmbeddedCloud {
+    pub(crate) fn new(world: World, name: CloudName, pool: PoolId) -> Self {
+        Self { world, name, pool }
+    }
+
+    /// Gives the same cloud as another pool sees it that shares the project.
+    #[must_use]
+    pub fn seen_by(&self, pool: PoolId) -> Self {
+        Self { pool, ..self.clone() }
+    }
+
+    async fn call(&self) -> Result<(), Failure> {
+        self.world
+            .call(|state| state.clouds.get(&self.name).map_or(Health::Well, |cloud| cloud.health.clone()))
+            .await
+    }
+}
+
+#[async_trait]
+impl Cloud for EmbeddedCloud {
+    fn name(&self) -> &CloudName {
+        &self.name
+    }
+
+    async fn servers(&self) -> Result<Vec<Server>, Failure> {
+        self.call().await?;
+        let state = self.world.state();
+        let ours = state.servers.values().filter(|one| one.cloud == self.name && one.pool == self.pool);
+        Ok(ours
+            .map(|record| Server {
+                id: record.id.clone(),
+                cloud: record.cloud.clone(),
+                node: record.node.clone(),
+                role: record.role.clone(),
+                flavor: record.flavor.name.clone(),
+                status: record.status.clone(),
+                created: state.timestamp(record.created),
+                fault: record.fault.clone(),
+            })
+            .collect())
+    }
+
+    async fn offer(&self) -> Result<CloudOffer, Failure> {
+        self.call().await?;
+        let state = self.world.state();
+        let Some(cloud) = state.clouds.get(&self.name) else {
+            return Err(Failure::rejected(format!("there is no cloud {}", self.name)));
+        };
+        Ok(CloudOffer {
+            cloud: self.name.clone(),
+            flavors: cloud.offered(),
+            image: Some("embedded".to_owned()),
+            quota: state.quota(cloud),
+        })
+    }
+
+    async fn create(&self, order: &ServerOrder) -> Result<ServerId, Failure> {
+        self.call().await?;
+        self.world.state().create(&self.name, &self.pool, order)
+    }
+
+    async fn delete(&self, server: &ServerId) -> Result<(), Failure> {
+        self.call().await?;
+        self.world.state().delete(&self.name, server)
+    }
+
+    async fn console(&self, server: &ServerId, lines: u32) -> Result<String, Failure> {
+        self.call().await?;
+        let state = self.world.state();
+        let Some(record) = state.servers.get(server).filter(|server| server.cloud == self.name) else {
+            return Err(Failure::new(FailureKind::NotFound, format!("server {server} does not exist")));
+        };
+        if record.status != ServerStatus::Active {
+            return Err(Failure::new(FailureKind::Conflict, format!("server {server} has no console")));
+        }
+        let log = ["Booting an embedded server.", "cloud-init: done.", "Reached target multi-user."];
+        let skip = log.len().saturating_sub(usize::try_from(lines).unwrap_or(usize::MAX));
+        Ok(log[skip..].join("\n"))
+    }
+}

@@ -1,0 +1,107 @@
+//! Trouble on purpose, for tests: outages, lost answers, failing and vanishing servers.
+//!
+//! Deliberately reached by no configuration key: nobody meets it who did not ask for it in code.
+
+use std::time::Duration;
+
+use ehos_model::{CloudName, Failure, ServerId};
+
+use crate::world::World;
+
+/// How a cloud or the pool answers calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    /// As it should.
+    #[default]
+    Well,
+    /// Every call fails with a transient failure of these words; nothing is carried out.
+    Unreachable(String),
+    /// No call returns until the health is another; then it is carried out or fails.
+    Hanging,
+}
+
+/// What becomes of an order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NextServer {
+    #[default]
+    Fine,
+    AnswerLost,
+    Refused(Failure),
+    Fails,
+    NeverJoins,
+}
+
+/// The means to make trouble in a world.
+#[derive(Clone)]
+pub struct Faults {
+    world: World,
+}
+
+impl Faults {
+    pub(crate) fn new(world: World) -> Self {
+        Self { world }
+    }
+
+    /// Sets how a cloud answers from now on.
+    pub fn cloud_health(&self, cloud: &CloudName, health: Health) {
+        if let Some(cloud) = self.world.state().clouds.get_mut(cloud) {
+            cloud.health = health;
+        }
+        self.world.tell_health_changed();
+    }
+
+    /// Sets how the pool answers from now on; its jobs go on whatever it answers.
+    pub fn pool_health(&self, health: Health) {
+        self.world.state().pool_health = health;
+        self.world.tell_health_changed();
+    }
+
+    /// Has the answer of the next create lost: it is carried out, and the caller learns of a transient failure.
+    pub fn lose_next_answer(&self, cloud: &CloudName) {
+        self.next(cloud, NextServer::AnswerLost);
+    }
+
+    /// Has the next create refused.
+    pub fn refuse_next(&self, cloud: &CloudName, failure: Failure) {
+        self.next(cloud, NextServer::Refused(failure));
+    }
+
+    /// Has the next create accepted and end in ERROR.
+    pub fn fail_next(&self, cloud: &CloudName) {
+        self.next(cloud, NextServer::Fails);
+    }
+
+    /// Has the next server come up without ever joining the pool.
+    pub fn keep_next_out(&self, cloud: &CloudName) {
+        self.next(cloud, NextServer::NeverJoins);
+    }
+
+    /// Has the collector forget all and be of no use for a while.
+    pub fn restart_collector(&self, down: Duration) {
+        self.world.state().restart_collector(down);
+    }
+
+    /// Takes a server away, as if its host had burnt; its startd's ad stays and grows stale. Tells whether it was there.
+    pub fn vanish(&self, server: &ServerId) -> bool {
+        self.world.state().vanish(server)
+    }
+
+    /// Undoes what was set for clouds and pool; what happened has happened.
+    pub fn heal(&self) {
+        {
+            let mut state = self.world.state();
+            state.pool_health = Health::Well;
+            for cloud in state.clouds.values_mut() {
+                cloud.health = Health::Well;
+                cloud.next.clear();
+            }
+        }
+        self.world.tell_health_changed();
+    }
+
+    fn next(&self, cloud: &CloudName, fate: NextServer) {
+        if let Some(cloud) = self.world.state().clouds.get_mut(cloud) {
+            cloud.next.push_back(fate);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Jobs from their submission to their end, and the negotiator that gives them slots.
+//!
+//! Deliberately simple-minded as HTCondor is: the oldest shape first, the first machine with room.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use ehos_condor::{Cluster, JobCounts, SleepJobs};
+use ehos_model::{Autocluster, Demand, Machine, Mebibytes, Resources};
+
+use crate::state::{Event, Moment, State};
+
+/// A job's number (*`ClusterId`, `ProcId`*).
+pub(crate) type JobId = (u64, u32);
+
+/// What a job gets that asks for nothing (*`JOB_DEFAULT_REQUEST…`*).
+const DEFAULT_REQUEST: Resources =
+    Resources { cores: 1, memory: Mebibytes(128), disk: Mebibytes(1024), gpus: 0 };
+
+/// The schedd's queue.
+#[derive(Default)]
+pub(crate) struct Queue {
+    jobs: BTreeMap<JobId, Job>,
+    waiting: BTreeMap<Autocluster, Shape>,
+    clusters: u64,
+}
+
+struct Job {
+    request: Resources,
+    runtime: Duration,
+    /// Where it runs, or since when it waits.
+    state: JobState,
+    /// How often it was started; tells a run from the one before.
+    run: u32,
+}
+
+enum JobState {
+    Idle { since: Moment },
+    Running { on: Machine },
+}
+
+/// Waiting jobs that ask for the same, in the order of their numbers.
+struct Shape {
+    request: Resources,
+    jobs: VecDeque<JobId>,
+}
+
+impl Queue {
+    /// Counts waiting and running jobs.
+    pub(crate) fn counts(&self) -> JobCounts {
+        let idle: usize = self.waiting.values().map(|shape| shape.jobs.len()).sum();
+        JobCounts { idle: idle as u64, running: (self.jobs.len() - idle) as u64, held: 0 }
+    }
+
+    /// Counts a cluster's jobs.
+    pub(crate) fn cluster(&self, cluster: Cluster) -> JobCounts {
+        let mut counts = JobCounts::default();
+        for (_, job) in self.jobs.range((cluster.0, 0)..=(cluster.0, u32::MAX)) {
+            match job.state {
+                JobState::Idle { .. } => counts.idle += 1,
+                JobState::Running { .. } => counts.running += 1,
+            }
+        }
+        counts
+    }
+
+    /// Tells how often a job was started.
+    pub(crate) fn run_of(&self, job: JobId) -> u32 {
+        self.jobs.get(&job).map_or(0, |job| job.run)
+    }
+
+    fn wait(&mut self, id: JobId, now: Moment) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.state = JobState::Idle { since: now };
+        let shape = self
+            .waiting
+            .entry(Autocluster::of(&job.request, None))
+            .or_insert_with(|| Shape { request: job.request, jobs: VecDeque::new() });
+        let place = shape.jobs.partition_point(|other| *other < id);
+        shape.jobs.insert(place, id);
+    }
+
+    /// Takes the first waiting job of a shape.
+    fn take(&mut self, shape: Autocluster) -> Option<JobId> {
+        let waiting = self.waiting.get_mut(&shape)?;
+        let job = waiting.jobs.pop_front();
+        if waiting.jobs.is_empty() {
+            self.waiting.remove(&shape);
+        }
+        job
+    }
+}
+
+impl State {
+    pub(crate) fn submit(&mut self, jobs: &SleepJobs) -> Cluster {
+        self.queue.clusters += 1;
+        let cluster = self.queue.clusters;
+        let or = |asked: u64, default: u64| if asked == 0 { default } else { asked };
+        let request = Resources {
+            cores: jobs.request.cores.max(DEFAULT_REQUEST.cores),
+            memory: Mebibytes(or(jobs.request.memory.0, DEFAULT_REQUEST.memory.0)),
+            disk: Mebibytes(or(jobs.request.disk.0, DEFAULT_REQUEST.disk.0)),
+            gpus: jobs.request.gpus,
+        };
+        for (proc, seconds) in (0..).zip(&jobs.seconds) {
+            let (id, runtime) = ((cluster, proc), Duration::from_secs(u64::from(*seconds)));
+            let state = JobState::Idle { since: self.now };
+            self.queue.jobs.insert(id, Job { request, runtime, state, run: 0 });
+            self.queue.wait(id, self.now);
+        }
+        Cluster(cluster)
+    }
+
+    /// Counts the waiting jobs by shape.
+    pub(crate) fn demand(&self) -> Vec<Demand> {
+        let since = |id: &JobId| match self.queue.jobs.get(id)?.state {
+            JobState::Idle { since } => Some(since),
+            JobState::Running { .. } => None,
+        };
+        let demand = |(autocluster, shape): (&Autocluster, &Shape)| Demand {
+            autocluster: *autocluster,
+            request: shape.request,
+            requirements: None,
+            idle: shape.jobs.len() as u64,
+            oldest_idle: shape.jobs.iter().filter_map(since).min().map(|moment| self.timestamp(moment)),
+        };
+        self.queue.waiting.iter().map(demand).collect()
+    }
+
+    /// Gives waiting jobs to machines with room that the collector knows, the oldest shape first.
+    pub(crate) fn negotiate(&mut self) {
+        if self.collector_down {
+            return;
+        }
+        let mut shapes: Vec<_> =
+            self.queue.waiting.iter().map(|(name, shape)| (shape.jobs.front().copied(), *name)).collect();
+        shapes.sort_unstable();
+        let machines: Vec<_> =
+            self.startds.keys().filter(|machine| self.ads.contains_key(*machine)).cloned().collect();
+        for (_, shape) in shapes {
+            for machine in &machines {
+                while self.start_next(shape, machine) {}
+            }
+        }
+    }
+
+    /// Starts the next job of a shape on a machine, if there is a job and room for it.
+    fn start_next(&mut self, shape: Autocluster, machine: &Machine) -> bool {
+        let Some(request) = self.queue.waiting.get(&shape).map(|shape| shape.request) else { return false };
+        let Some(startd) = self.startds.get_mut(machine).filter(|startd| !startd.draining) else {
+            return false;
+        };
+        let Some(left) = startd.free.checked_sub(request) else { return false };
+        let Some(id) = self.queue.take(shape) else { return false };
+        startd.free = left;
+        startd.jobs.insert(id);
+        startd.job_starts += 1;
+        if let Some(job) = self.queue.jobs.get_mut(&id) {
+            job.run += 1;
+            job.state = JobState::Running { on: machine.clone() };
+            let (runtime, run) = (job.runtime, job.run);
+            self.after(runtime, Event::JobEnd { job: id, run });
+        }
+        self.changed(machine);
+        true
+    }
+
+    pub(crate) fn job_ends(&mut self, id: JobId, run: u32) {
+        let Some(job) = self.queue.jobs.get(&id).filter(|job| job.run == run) else { return };
+        let JobState::Running { on } = &job.state else { return };
+        let (machine, request) = (on.clone(), job.request);
+        // Where its machine has vanished, so has the news of its end.
+        let Some(startd) = self.startds.get_mut(&machine) else { return };
+        startd.jobs.remove(&id);
+        startd.free += request;
+        self.queue.jobs.remove(&id);
+        self.tally.finished += 1;
+        self.changed(&machine);
+        // The schedd holds the claim and gives it to the next job of the same shape at once.
+        self.start_next(Autocluster::of(&request, None), &machine);
+    }
+
+    pub(crate) fn lease_ends(&mut self, id: JobId, run: u32) {
+        if self.queue.run_of(id) == run {
+            self.requeue(id);
+        }
+    }
+
+    /// Has a job wait again whose machine is gone.
+    pub(crate) fn requeue(&mut self, id: JobId) {
+        let now = self.now;
+        self.queue.wait(id, now);
+    }
+}
