@@ -28,21 +28,16 @@ pub(crate) struct Queue {
 struct Job {
     request: Resources,
     runtime: Duration,
-    /// Where it runs, or since when it waits.
-    state: JobState,
+    /// Where it runs; `None`: it waits.
+    on: Option<Machine>,
     /// How often it was started; tells a run from the one before.
     run: u32,
 }
 
-enum JobState {
-    Idle { since: Moment },
-    Running { on: Machine },
-}
-
-/// Waiting jobs that ask for the same, in the order of their numbers.
+/// Waiting jobs that ask for the same, in the order of their numbers, each with the moment since which it waits.
 struct Shape {
     request: Resources,
-    jobs: VecDeque<JobId>,
+    jobs: VecDeque<(JobId, Moment)>,
 }
 
 impl Queue {
@@ -56,10 +51,7 @@ impl Queue {
     pub(crate) fn cluster(&self, cluster: Cluster) -> JobCounts {
         let mut counts = JobCounts::default();
         for (_, job) in self.jobs.range((cluster.0, 0)..=(cluster.0, u32::MAX)) {
-            match job.state {
-                JobState::Idle { .. } => counts.idle += 1,
-                JobState::Running { .. } => counts.running += 1,
-            }
+            *if job.on.is_none() { &mut counts.idle } else { &mut counts.running } += 1;
         }
         counts
     }
@@ -71,19 +63,19 @@ impl Queue {
 
     fn wait(&mut self, id: JobId, now: Moment) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        job.state = JobState::Idle { since: now };
+        job.on = None;
         let shape = self
             .waiting
             .entry(Autocluster::of(&job.request, None))
             .or_insert_with(|| Shape { request: job.request, jobs: VecDeque::new() });
-        let place = shape.jobs.partition_point(|other| *other < id);
-        shape.jobs.insert(place, id);
+        let place = shape.jobs.partition_point(|(other, _)| *other < id);
+        shape.jobs.insert(place, (id, now));
     }
 
     /// Takes the first waiting job of a shape.
     fn take(&mut self, shape: Autocluster) -> Option<JobId> {
         let waiting = self.waiting.get_mut(&shape)?;
-        let job = waiting.jobs.pop_front();
+        let job = waiting.jobs.pop_front().map(|(job, _)| job);
         if waiting.jobs.is_empty() {
             self.waiting.remove(&shape);
         }
@@ -104,8 +96,7 @@ impl State {
         };
         for (proc, seconds) in (0..).zip(&jobs.seconds) {
             let (id, runtime) = ((cluster, proc), Duration::from_secs(u64::from(*seconds)));
-            let state = JobState::Idle { since: self.now };
-            self.queue.jobs.insert(id, Job { request, runtime, state, run: 0 });
+            self.queue.jobs.insert(id, Job { request, runtime, on: None, run: 0 });
             self.queue.wait(id, self.now);
         }
         Cluster(cluster)
@@ -113,16 +104,17 @@ impl State {
 
     /// Counts the waiting jobs by shape.
     pub(crate) fn demand(&self) -> Vec<Demand> {
-        let since = |id: &JobId| match self.queue.jobs.get(id)?.state {
-            JobState::Idle { since } => Some(since),
-            JobState::Running { .. } => None,
-        };
         let demand = |(autocluster, shape): (&Autocluster, &Shape)| Demand {
             autocluster: *autocluster,
             request: shape.request,
             requirements: None,
             idle: shape.jobs.len() as u64,
-            oldest_idle: shape.jobs.iter().filter_map(since).min().map(|moment| self.timestamp(moment)),
+            oldest_idle: shape
+                .jobs
+                .iter()
+                .map(|(_, since)| *since)
+                .min()
+                .map(|moment| self.timestamp(moment)),
         };
         self.queue.waiting.iter().map(demand).collect()
     }
@@ -132,8 +124,12 @@ impl State {
         if self.collector_down {
             return;
         }
-        let mut shapes: Vec<_> =
-            self.queue.waiting.iter().map(|(name, shape)| (shape.jobs.front().copied(), *name)).collect();
+        let mut shapes: Vec<_> = self
+            .queue
+            .waiting
+            .iter()
+            .map(|(name, shape)| (shape.jobs.front().map(|(job, _)| *job), *name))
+            .collect();
         shapes.sort_unstable();
         let machines: Vec<_> =
             self.startds.keys().filter(|machine| self.ads.contains_key(*machine)).cloned().collect();
@@ -157,7 +153,7 @@ impl State {
         startd.job_starts += 1;
         if let Some(job) = self.queue.jobs.get_mut(&id) {
             job.run += 1;
-            job.state = JobState::Running { on: machine.clone() };
+            job.on = Some(machine.clone());
             let (runtime, run) = (job.runtime, job.run);
             self.after(runtime, Event::JobEnd { job: id, run });
         }
@@ -167,8 +163,8 @@ impl State {
 
     pub(crate) fn job_ends(&mut self, id: JobId, run: u32) {
         let Some(job) = self.queue.jobs.get(&id).filter(|job| job.run == run) else { return };
-        let JobState::Running { on } = &job.state else { return };
-        let (machine, request) = (on.clone(), job.request);
+        let request = job.request;
+        let Some(machine) = job.on.clone() else { return };
         // Where its machine has vanished, so has the news of its end.
         let Some(startd) = self.startds.get_mut(&machine) else { return };
         startd.jobs.remove(&id);

@@ -15,11 +15,11 @@ use tokio::time::timeout;
 /// The name of the socket in the daemon's state directory.
 pub const SOCKET: &str = "embedded.sock";
 
-/// The longest line, in bytes: room for 100 000 jobs of a day each.
-pub(crate) const LONGEST_LINE: u64 = 1 << 20;
+/// The longest line, in bytes: room for a million jobs, however long each sleeps.
+pub(crate) const LONGEST_LINE: u64 = 16 << 20;
 
-/// The longest that an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest that an answer, or the next question, may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is asked, one line of JSON.
 #[derive(Debug, Serialize, Deserialize)]

@@ -13,11 +13,12 @@ use ehos_model::{Failure, FailureKind};
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 
-use crate::remote::{Answer, Line, Request, encode, read_line};
+use crate::remote::{Answer, Line, PATIENCE, Request, encode, read_line};
 
 /// How many programs may ask at one time; more wait for their turn.
-const CALLERS: usize = 32;
+const CALLERS: usize = 4;
 
 /// Serves the socket as long as it lives; dropping it removes the socket.
 #[derive(Debug)]
@@ -107,7 +108,8 @@ async fn answer_all(stream: UnixStream, pool: Arc<dyn Pool>) {
 async fn converse(stream: UnixStream, pool: &dyn Pool) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
-        let (answer, last) = match read_line(&mut stream).await? {
+        let line = timeout(PATIENCE, read_line(&mut stream)).await??;
+        let (answer, last) = match line {
             Line::End => return Ok(()),
             Line::TooLong => (Answer::Failed(Failure::rejected("the line is too long")), true),
             Line::Whole(line) => (answer(&line, pool).await, false),

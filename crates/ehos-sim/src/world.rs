@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ehos_model::{Failure, PoolId, Timestamp};
+use ehos_model::{CloudName, Failure, PoolId, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -48,6 +48,13 @@ impl World {
         let (name, pool) = (settings.name.clone(), settings.pool.clone());
         self.state().add_cloud(settings);
         EmbeddedCloud::new(self.clone(), name, pool)
+    }
+
+    /// Finds a cloud by its name.
+    #[must_use]
+    pub fn cloud(&self, name: &CloudName) -> Option<EmbeddedCloud> {
+        let pool = self.state().clouds.get(name)?.settings.pool.clone();
+        Some(EmbeddedCloud::new(self.clone(), name.clone(), pool))
     }
 
     /// Gives the pool.
