@@ -5,12 +5,13 @@
 
 mod cloud;
 mod faults;
-mod machines;
 mod pool;
 mod queue;
 mod remote;
+mod servers;
 mod settings;
 mod socket;
+mod startds;
 mod state;
 mod stats;
 mod world;

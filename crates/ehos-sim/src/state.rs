@@ -9,9 +9,10 @@ use std::time::Duration;
 use ehos_model::{CloudName, Machine, ServerId, Slot, Timestamp};
 
 use crate::faults::Health;
-use crate::machines::{CloudState, ServerRecord, Startd};
 use crate::queue::{JobId, Queue};
+use crate::servers::{CloudState, ServerRecord};
 use crate::settings::{EmbeddedCloudSettings, WorldSettings};
+use crate::startds::Startd;
 use crate::stats::Tally;
 
 /// A moment, counted from the beginning of the world.

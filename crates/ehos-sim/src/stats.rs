@@ -120,7 +120,7 @@ impl State {
     pub(crate) fn node_views(&self, pool: &PoolId) -> Vec<NodeView> {
         let mut servers: Vec<_> = self.servers.values().filter(|server| server.pool == *pool).collect();
         servers.sort_by(|a, b| (a.created, &a.node).cmp(&(b.created, &b.node)));
-        let view = |server: &&crate::machines::ServerRecord| NodeView {
+        let view = |server: &&crate::servers::ServerRecord| NodeView {
             node: server.node.clone(),
             cloud: server.cloud.clone(),
             flavor: server.flavor.name.clone(),
