@@ -1,0 +1,140 @@
+//! Phase 2, cover: packs the waiting jobs onto room that is there or on its way.
+//!
+//! Deliberately decides nothing about removal; it only finds out which nodes the waiting jobs would touch. Room is
+//! tried in this order, so that what is left untouched is what can best be spared:
+//! 1. slots that are not ours, and fragments of busy nodes;
+//! 2. idle nodes, the longest idle last;
+//! 3. nodes still booting, whole;
+//! 4. nodes that drain and can be resumed without going above a ceiling.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use ehos_model::{CloudName, Demand, Resources, SlotState};
+
+use crate::inventory::{Node, Phase, Stray};
+use crate::look::Look;
+use crate::packer::{Packer, decreasing};
+use crate::unmet::{Blocker, Unmet, Waiting};
+
+/// What the room that is there comes to.
+pub(crate) struct Cover {
+    /// Which nodes the waiting jobs would touch, by index into the inventory.
+    pub(crate) touched: Vec<bool>,
+    /// Jobs without room, largest first.
+    pub(crate) left: Vec<Waiting>,
+    /// Jobs that HTCondor does not match, whatever room there is.
+    pub(crate) unmatched: Vec<Unmet>,
+    /// Nodes that may be resumed, by index, best first.
+    pub(crate) resumable: Vec<usize>,
+}
+
+pub(crate) fn cover(look: &Look, demand: &[Demand]) -> Cover {
+    let (unmatched, mut left) = split_unmatched(look, decreasing(demand));
+    let resumable = resumable(look);
+    let (rooms, owners) = rooms(look, &resumable);
+    let mut packer = Packer::new(&rooms);
+    let mut touched = vec![false; look.inventory.nodes.len()];
+    for shape in &mut left {
+        shape.jobs = packer.place(&shape.request, shape.jobs, |room| {
+            if let Some(node) = owners[room] {
+                touched[node] = true;
+            }
+        });
+    }
+    left.retain(|shape| shape.jobs > 0);
+    Cover { touched, left, unmatched, resumable }
+}
+
+/// Sets aside the jobs that were not matched although there was room for them.
+fn split_unmatched(look: &Look, shapes: Vec<Waiting>) -> (Vec<Unmet>, Vec<Waiting>) {
+    let mut unmatched = Vec::new();
+    let mut rest = Vec::with_capacity(shapes.len());
+    for demand in shapes {
+        let known = look.memory.shapes.get(&demand.autocluster).and_then(|shape| shape.unmatched.as_ref());
+        match known {
+            Some((_, room)) => {
+                unmatched.push(Unmet { demand, blocker: Blocker::Unmatchable { room: room.clone() } });
+            }
+            None => rest.push(demand),
+        }
+    }
+    (unmatched, rest)
+}
+
+/// Lists all room in the order in which it is tried, and the node that each belongs to.
+fn rooms(look: &Look, resumable: &[usize]) -> (Vec<Resources>, Vec<Option<usize>>) {
+    let nodes = || look.inventory.nodes.iter().enumerate();
+    let mut rooms: Vec<(Option<usize>, Resources)> = Vec::new();
+    for stray in &look.inventory.strays {
+        if let Stray::Foreign(slot) = stray
+            && slot.state == SlotState::Unclaimed
+            && !slot.draining
+        {
+            rooms.push((None, slot.free));
+        }
+    }
+    for (i, node) in nodes().filter(|(_, node)| matches!(node.phase, Phase::Busy { .. })) {
+        rooms.extend(Look::free(node).map(|free| (Some(i), free)));
+    }
+    let mut idle: Vec<_> = nodes()
+        .filter_map(|(i, node)| match node.phase {
+            Phase::Idle { since } => Some((Reverse(since), i, node)),
+            _ => None,
+        })
+        .collect();
+    idle.sort_by_key(|(since, i, _)| (*since, *i));
+    for (_, i, node) in idle {
+        rooms.extend(Look::free(node).map(|free| (Some(i), free)));
+    }
+    for (i, node) in nodes().filter(|(_, node)| is_booting(node)) {
+        rooms.extend(look.expected(node).map(|whole| (Some(i), whole)));
+    }
+    for &i in resumable {
+        rooms.extend(Look::free(&look.inventory.nodes[i]).map(|free| (Some(i), free)));
+    }
+    // Full rooms only make the walk longer.
+    rooms.retain(|(_, room)| *room != Resources::default());
+    rooms.into_iter().map(|(node, room)| (room, node)).unzip()
+}
+
+pub(crate) const fn is_booting(node: &Node) -> bool {
+    matches!(node.phase, Phase::Building { .. } | Phase::Joining { .. })
+}
+
+/// Lists the nodes whose drain may be cancelled: draining ones before drained ones, as many as the ceilings allow.
+fn resumable(look: &Look) -> Vec<usize> {
+    let mut room =
+        usize::try_from(look.policy.limits.max()).unwrap_or(usize::MAX).saturating_sub(staying(look, None));
+    let mut rooms: BTreeMap<&CloudName, usize> = BTreeMap::new();
+    for cloud in &look.policy.clouds {
+        let max = cloud.nodes_max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+        rooms.insert(&cloud.name, max.saturating_sub(staying(look, Some(&cloud.name))));
+    }
+    let mut candidates: Vec<(bool, usize)> = Vec::new();
+    for (i, node) in look.inventory.nodes.iter().enumerate() {
+        if matches!(node.phase, Phase::Draining { .. } | Phase::Drained { .. })
+            && look.may_touch(node)
+            && node.server.as_ref().is_some_and(|server| server.status == ehos_model::ServerStatus::Active)
+        {
+            candidates.push((matches!(node.phase, Phase::Drained { .. }), i));
+        }
+    }
+    candidates.sort_unstable();
+    let mut resumable = Vec::new();
+    for (_, i) in candidates {
+        let of_cloud = rooms.entry(&look.inventory.nodes[i].cloud).or_insert(0);
+        if room > 0 && *of_cloud > 0 {
+            room -= 1;
+            *of_cloud -= 1;
+            resumable.push(i);
+        }
+    }
+    resumable
+}
+
+/// Counts what exists and is not on its way out.
+pub(crate) fn staying(look: &Look, cloud: Option<&CloudName>) -> usize {
+    let here = |node: &&Node| cloud.is_none_or(|cloud| node.cloud == *cloud);
+    look.inventory.nodes.iter().filter(here).filter(|node| !node.phase.is_leaving()).count()
+}

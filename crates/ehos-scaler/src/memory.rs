@@ -1,0 +1,366 @@
+//! What goes from tick to tick: orders under way, when a node was last busy, what failed lately.
+//!
+//! Deliberately a cache: the cloud is the register. Losing the memory makes decisions slower (an idle node waits out
+//! its grace once more, a failing flavor is tried once more) and never wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use ehos_model::{
+    Autocluster, CloudName, Demand, Failure, FailureKind, FlavorName, NodeId, Resources, Snapshot, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Plan;
+use crate::backoff::{self, Backoff};
+use crate::inventory::{Inventory, Node, Phase};
+use crate::size::Size;
+use crate::step::{Action, Outcome};
+
+/// How long an order may be missing from a cloud's listings before it is taken for never carried out.
+pub(crate) const ORDER_SHOWS: Duration = Duration::from_mins(2);
+
+/// How long an accepted drain or resume may take to show in the ads.
+pub(crate) const DRAIN_SHOWS: Duration = Duration::from_mins(1);
+
+/// How long an accepted delete may take to show in a listing before it is repeated.
+pub(crate) const DELETE_SHOWS: Duration = Duration::from_mins(2);
+
+/// How long jobs must wait beside an idle node with room for them before their requirements are to blame.
+///
+/// HTCondor matches once a minute (`NEGOTIATOR_INTERVAL`), so this is five chances missed.
+pub(crate) const MATCH_PATIENCE: Duration = Duration::from_mins(5);
+
+/// How long a shape that is not matched is left alone before it is tried anew.
+pub(crate) const MATCH_AGAIN: Duration = Duration::from_hours(24);
+
+/// What is remembered from tick to tick; serialises to JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    pub(crate) nodes: BTreeMap<NodeId, NodeMemory>,
+    pub(crate) orders: BTreeMap<NodeId, Order>,
+    pub(crate) clouds: BTreeMap<CloudName, CloudMemory>,
+    /// The cloud that got the last order, for round-robin.
+    pub(crate) last_cloud: Option<CloudName>,
+    /// The last look at which the slots were unknown: silence is only counted from here on.
+    pub(crate) blind_until: Option<Timestamp>,
+    pub(crate) shapes: BTreeMap<Autocluster, ShapeMemory>,
+}
+
+/// A create that was made or is about to be, and that no listing has shown yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Order {
+    pub(crate) cloud: CloudName,
+    pub(crate) flavor: FlavorName,
+    /// When it was last touched: intended, accepted or failed ambiguously.
+    pub(crate) at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NodeMemory {
+    pub(crate) cloud: CloudName,
+    pub(crate) flavor: FlavorName,
+    pub(crate) ordered: Timestamp,
+    /// Whether its server was still being built when last seen.
+    pub(crate) booting: bool,
+    /// When the collector last heard of it; `None`: it never joined.
+    pub(crate) heard: Option<Timestamp>,
+    pub(crate) idle: Option<IdleMemory>,
+    pub(crate) draining: Option<Timestamp>,
+    pub(crate) drain_asked: Option<Timestamp>,
+    pub(crate) resume_asked: Option<Timestamp>,
+    pub(crate) delete_asked: Option<Timestamp>,
+    /// Whether its failure has been counted against its flavor.
+    pub(crate) blamed: bool,
+}
+
+/// Since when a node has been idle, with what shows that it was not busy in between.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IdleMemory {
+    pub(crate) since: Timestamp,
+    pub(crate) job_starts: u64,
+    pub(crate) started: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct CloudMemory {
+    /// When its servers were last listed; `None`: it may have servers nobody knows of.
+    pub(crate) listed: Option<Timestamp>,
+    pub(crate) backoff: Option<Backoff>,
+    pub(crate) flavors: BTreeMap<FlavorName, FlavorMemory>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct FlavorMemory {
+    /// What the cloud says it has.
+    pub(crate) paper: Option<Resources>,
+    /// What its nodes turned out to have in the pool.
+    pub(crate) real: Option<Size>,
+    pub(crate) backoff: Option<Backoff>,
+}
+
+/// How a job shape waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ShapeMemory {
+    /// Since when jobs of it have been waiting without a gap.
+    pub(crate) since: Timestamp,
+    /// How many waited at the last look.
+    pub(crate) idle: u64,
+    /// Since when it is known that HTCondor does not match them, and an idle node that had room.
+    pub(crate) unmatched: Option<(Timestamp, String)>,
+}
+
+impl Memory {
+    /// Adds what a look has shown.
+    #[must_use]
+    pub fn observed(mut self, snapshot: &Snapshot, inventory: &Inventory) -> Self {
+        for (name, view) in &snapshot.clouds {
+            let cloud = self.clouds.entry(name.clone()).or_default();
+            if view.servers.seen().is_some() {
+                cloud.listed = Some(snapshot.at);
+            }
+            for flavor in view.offer.seen().into_iter().flat_map(|offer| &offer.flavors) {
+                cloud.flavors.entry(flavor.name.clone()).or_default().paper = Some(flavor.size);
+            }
+        }
+        let seeing = snapshot.slots.seen().is_some();
+        if !seeing {
+            self.blind_until = Some(snapshot.at);
+        }
+        self.learn_sizes(inventory);
+        let before = std::mem::take(&mut self.nodes);
+        // Both are in the order of the ids, so they are walked side by side.
+        let mut before = before.into_iter().peekable();
+        let mut nodes = Vec::with_capacity(inventory.nodes.len());
+        for node in &inventory.nodes {
+            while before.next_if(|(id, _)| *id < node.id).is_some() {}
+            let old = before.next_if(|(id, _)| *id == node.id).map(|(_, old)| old);
+            nodes.push((node.id.clone(), self.look_at(node, old, seeing, snapshot.at)));
+        }
+        self.nodes = nodes.into_iter().collect();
+        self.orders.retain(|id, _| inventory.node(id).is_some_and(|node| node.server.is_none()));
+        if let (Some(demand), true) = (snapshot.demand.seen(), seeing) {
+            self.look_at_shapes(demand, inventory, snapshot.at);
+        }
+        self
+    }
+
+    /// Writes down what is about to be bought. To be kept on disk before the plan is carried out.
+    #[must_use]
+    pub fn intending(mut self, plan: &Plan, at: Timestamp) -> Self {
+        for step in &plan.steps {
+            if let Action::Create { node, cloud, flavor } = &step.action {
+                self.orders.insert(node.clone(), Order { cloud: cloud.clone(), flavor: flavor.clone(), at });
+                self.last_cloud = Some(cloud.clone());
+            }
+        }
+        self
+    }
+
+    /// Adds how the steps went.
+    #[must_use]
+    pub fn after(mut self, outcomes: &[Outcome]) -> Self {
+        for Outcome { step, at, result } in outcomes {
+            let at = *at;
+            match (&step.action, result) {
+                (Action::Create { node, cloud, flavor }, result) => {
+                    self.ordered(node, cloud, flavor, at, result.as_ref().err());
+                }
+                (Action::Drain { node, .. }, Ok(())) => self.mark(node, |node| {
+                    (node.drain_asked, node.resume_asked) = (Some(at), None);
+                }),
+                // A job came first: the node is not idle.
+                (Action::Drain { node, .. }, Err(failure)) if failure.kind == FailureKind::Conflict => {
+                    self.mark(node, |node| node.idle = None);
+                }
+                (Action::Resume { node, .. }, Ok(())) => self.mark(node, |node| {
+                    (node.resume_asked, node.drain_asked) = (Some(at), None);
+                }),
+                (Action::Delete(deletable), result)
+                    if result.as_ref().map_or_else(|f| f.kind == FailureKind::NotFound, |()| true) =>
+                {
+                    self.mark(deletable.node(), |node| node.delete_asked = Some(at));
+                }
+                (
+                    Action::Drain { .. } | Action::Resume { .. } | Action::Delete(_) | Action::Release { .. },
+                    _,
+                ) => {}
+            }
+        }
+        self
+    }
+
+    fn mark(&mut self, node: &NodeId, change: impl FnOnce(&mut NodeMemory)) {
+        if let Some(node) = self.nodes.get_mut(node) {
+            change(node);
+        }
+    }
+
+    fn ordered(
+        &mut self,
+        node: &NodeId,
+        cloud: &CloudName,
+        flavor: &FlavorName,
+        at: Timestamp,
+        failure: Option<&Failure>,
+    ) {
+        let seller = self.clouds.entry(cloud.clone()).or_default();
+        let Some(failure) = failure else {
+            seller.backoff = None;
+            self.orders.insert(node.clone(), Order { cloud: cloud.clone(), flavor: flavor.clone(), at });
+            return;
+        };
+        if failure.is_ambiguous() {
+            self.orders.insert(node.clone(), Order { cloud: cloud.clone(), flavor: flavor.clone(), at });
+        } else {
+            self.orders.remove(node);
+        }
+        let why = failure.message.as_str();
+        match failure.kind {
+            FailureKind::Auth => Backoff::fail(&mut seller.backoff, backoff::CLOUD, at, why, None),
+            FailureKind::Transient { retry_after } => {
+                Backoff::fail(&mut seller.backoff, backoff::CLOUD, at, why, retry_after);
+            }
+            FailureKind::Quota
+            | FailureKind::NoValidHost
+            | FailureKind::NotFound
+            | FailureKind::Conflict
+            | FailureKind::Rejected => {
+                let flavor = seller.flavors.entry(flavor.clone()).or_default();
+                Backoff::fail(&mut flavor.backoff, backoff::FLAVOR, at, why, None);
+            }
+        }
+    }
+
+    /// Learns what flavors really have: HTCondor shows less memory and disk than the cloud sells.
+    fn learn_sizes(&mut self, inventory: &Inventory) {
+        let mut sizes: BTreeMap<(&CloudName, &FlavorName), Size> = BTreeMap::new();
+        for node in &inventory.nodes {
+            if matches!(node.phase, Phase::Idle { .. } | Phase::Busy { .. })
+                && let Some(size) = Size::of_slots(&node.slots)
+            {
+                sizes
+                    .entry((&node.cloud, &node.flavor))
+                    .and_modify(|smallest| *smallest = smallest.and(size))
+                    .or_insert(size);
+            }
+        }
+        for ((cloud, flavor), size) in sizes {
+            let cloud = self.clouds.entry(cloud.clone()).or_default();
+            cloud.flavors.entry(flavor.clone()).or_default().real = Some(size);
+        }
+    }
+
+    fn look_at(&mut self, node: &Node, old: Option<NodeMemory>, seeing: bool, at: Timestamp) -> NodeMemory {
+        let ordered = node
+            .server
+            .as_ref()
+            .map(|server| server.created)
+            .or_else(|| self.orders.get(&node.id).map(|order| order.at))
+            .or_else(|| old.as_ref().map(|old| old.ordered))
+            .unwrap_or(at);
+        let heard = node.slots.iter().map(|slot| slot.heard).max();
+        let fresh = NodeMemory {
+            cloud: node.cloud.clone(),
+            flavor: node.flavor.clone(),
+            ordered,
+            booting: matches!(node.phase, Phase::Building { .. }),
+            heard: None,
+            idle: None,
+            draining: None,
+            drain_asked: None,
+            resume_asked: None,
+            delete_asked: None,
+            blamed: false,
+        };
+        let mut new = match old {
+            Some(old) => NodeMemory {
+                cloud: fresh.cloud,
+                flavor: fresh.flavor,
+                ordered,
+                booting: fresh.booting,
+                ..old
+            },
+            None => fresh,
+        };
+        if new.heard.is_none() && heard.is_some() {
+            self.came_to_work(node);
+        }
+        new.heard = new.heard.max(heard);
+        if let Phase::Failed { why } = &node.phase
+            && why.is_boot_failure()
+            && new.heard.is_none()
+            && !new.blamed
+        {
+            new.blamed = true;
+            let cloud = self.clouds.entry(node.cloud.clone()).or_default();
+            let flavor = cloud.flavors.entry(node.flavor.clone()).or_default();
+            Backoff::fail(
+                &mut flavor.backoff,
+                backoff::FLAVOR,
+                at,
+                &format!("node {}: {why}", node.id),
+                None,
+            );
+        }
+        if seeing {
+            new.idle = match node.phase {
+                Phase::Idle { since } => Some(IdleMemory {
+                    since,
+                    job_starts: node.slots.iter().map(|slot| slot.job_starts).sum(),
+                    started: node.slots.iter().map(|slot| slot.started).max().unwrap_or(at),
+                }),
+                _ => None,
+            };
+            new.draining = match node.phase {
+                Phase::Draining { since, .. } | Phase::Drained { since } => Some(since),
+                _ => None,
+            };
+        }
+        new
+    }
+
+    /// A node of this kind has joined: what was held against the kind is over.
+    fn came_to_work(&mut self, node: &Node) {
+        if let Some(flavor) =
+            self.clouds.get_mut(&node.cloud).and_then(|cloud| cloud.flavors.get_mut(&node.flavor))
+        {
+            flavor.backoff = None;
+        }
+    }
+
+    fn look_at_shapes(&mut self, demand: &[Demand], inventory: &Inventory, at: Timestamp) {
+        let patient = |since: Timestamp| ehos_model::elapsed(since, at) >= MATCH_PATIENCE;
+        let mut idle_rooms: BTreeMap<Resources, &NodeId> = BTreeMap::new();
+        for node in &inventory.nodes {
+            if matches!(node.phase, Phase::Idle { since } if patient(since)) {
+                for slot in &node.slots {
+                    idle_rooms.entry(slot.free).or_insert(&node.id);
+                }
+            }
+        }
+        let waiting: BTreeSet<Autocluster> =
+            demand.iter().filter(|group| group.idle > 0).map(|group| group.autocluster).collect();
+        self.shapes.retain(|shape, _| waiting.contains(shape));
+        for group in demand.iter().filter(|group| group.idle > 0) {
+            let shape = self.shapes.entry(group.autocluster).or_insert(ShapeMemory {
+                since: at,
+                idle: group.idle,
+                unmatched: None,
+            });
+            let progress = group.idle < shape.idle;
+            let again =
+                shape.unmatched.as_ref().is_some_and(|(t, _)| ehos_model::elapsed(*t, at) >= MATCH_AGAIN);
+            shape.idle = group.idle;
+            if progress || again {
+                (shape.since, shape.unmatched) = (at, None);
+            } else if shape.unmatched.is_none() && patient(shape.since) {
+                let room = idle_rooms.iter().find(|(room, _)| group.request.fits_in(room));
+                shape.unmatched = room.map(|(_, node)| (at, node.to_string()));
+            }
+        }
+    }
+}

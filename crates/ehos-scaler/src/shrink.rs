@@ -1,0 +1,129 @@
+//! Phase 5, shrink: deletes what was seen drained, and drains what the packer proves unneeded.
+//!
+//! Deliberately never deletes an idle node: it is drained first, and its startd refuses if a job came in between.
+//! A node is unneeded if the waiting jobs leave it untouched, for longer than its grace, and neither `nodes_min` nor
+//! `nodes_spare` wants it. Above a lowered `nodes_max`, idle nodes go without grace.
+
+use std::collections::BTreeMap;
+
+use ehos_model::{CloudName, ServerStatus, Timestamp, elapsed};
+
+use crate::Deletable;
+use crate::budget::count;
+use crate::cover::{Cover, staying};
+use crate::headroom::Census;
+use crate::inventory::{Node, Phase};
+use crate::look::{Look, later};
+use crate::step::{Action, Step};
+use crate::words::span;
+
+/// Adds the steps, and returns when the next idle node will have waited out its grace.
+pub(crate) fn shrink(
+    look: &Look,
+    cover: &Cover,
+    resumed: &[usize],
+    census: &mut Census,
+    steps: &mut Vec<Step>,
+) -> Option<Timestamp> {
+    if !look.slots_known() {
+        return None;
+    }
+    for (i, node) in look.inventory.nodes.iter().enumerate() {
+        if matches!(node.phase, Phase::Drained { .. })
+            && !resumed.contains(&i)
+            && look.may_touch(node)
+            && let Some(deletable) = Deletable::from_node(node)
+        {
+            steps.push(Step {
+                action: Action::Delete(deletable),
+                reason: "it is drained and not needed".to_owned(),
+            });
+        }
+    }
+    let mut excess = Excess::new(look);
+    let mut next = None;
+    for (node, touched, since) in candidates(look, cover) {
+        let idle = elapsed(since, look.at());
+        let grace = look.policy.idle_grace;
+        let spare = !touched
+            && census.live > u64::from(look.policy.limits.min())
+            && census.reserve > u64::from(look.policy.limits.spare());
+        let reason = if let Some(reason) = excess.of(node) {
+            reason
+        } else if node.server.as_ref().is_some_and(|server| server.status == ServerStatus::Error) {
+            "its server is in ERROR although it is in the pool".to_owned()
+        } else if spare && idle >= grace {
+            format!("idle for {}, idle_grace is {}, and no waiting job needs it", span(idle), span(grace))
+        } else {
+            if spare && next.is_none() {
+                next = Some(later(since, grace));
+            }
+            continue;
+        };
+        excess.drop(&node.cloud);
+        census.live -= 1;
+        census.reserve = census.reserve.saturating_sub(u64::from(!touched));
+        steps.extend(node.machines().map(|machine| Step {
+            action: Action::Drain { node: node.id.clone(), machine: machine.clone() },
+            reason: reason.clone(),
+        }));
+    }
+    next
+}
+
+/// Lists idle nodes that may be drained: those that no job needs first, and of these the longest idle.
+fn candidates<'a>(look: &Look<'a>, cover: &Cover) -> Vec<(&'a Node, bool, Timestamp)> {
+    let mut candidates: Vec<_> = look
+        .inventory
+        .nodes
+        .iter()
+        .zip(&cover.touched)
+        .filter(|(node, _)| look.may_touch(node))
+        .filter_map(|(node, touched)| match node.phase {
+            Phase::Idle { since } => Some((node, *touched, since)),
+            _ => None,
+        })
+        .collect();
+    // The sort is stable: equal ones stay in the order of their ids.
+    candidates.sort_by_key(|(_, touched, since)| (*touched, *since));
+    candidates
+}
+
+/// How many nodes there are above the ceilings, leaving ones not counted.
+struct Excess<'a> {
+    max: u32,
+    total: u64,
+    clouds: BTreeMap<&'a CloudName, (u32, u64)>,
+}
+
+impl<'a> Excess<'a> {
+    fn new(look: &Look<'a>) -> Self {
+        let max = look.policy.limits.max();
+        let over = |cloud, max: u32| count(staying(look, cloud)).saturating_sub(max.into());
+        let clouds = look
+            .policy
+            .clouds
+            .iter()
+            .filter_map(|cloud| {
+                Some((&cloud.name, (cloud.nodes_max?, over(Some(&cloud.name), cloud.nodes_max?))))
+            })
+            .collect();
+        Self { max, total: over(None, max), clouds }
+    }
+
+    /// Says why a node must go, if it must.
+    fn of(&self, node: &Node) -> Option<String> {
+        if self.total > 0 {
+            return Some(format!("it is idle, and there are more nodes than nodes_max {}", self.max));
+        }
+        let (max, over) = self.clouds.get(&node.cloud)?;
+        (*over > 0).then(|| format!("it is idle, and {} has more nodes than its nodes_max {max}", node.cloud))
+    }
+
+    fn drop(&mut self, cloud: &CloudName) {
+        self.total = self.total.saturating_sub(1);
+        if let Some((_, over)) = self.clouds.get_mut(cloud) {
+            *over = over.saturating_sub(1);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Builders for the tables beside the code.
