@@ -2,12 +2,21 @@
 //!
 //! Deliberately connects to nothing: whether a flavor or an image exists is for the cloud to say.
 
+mod assemble;
 mod changes;
+mod check;
 mod document;
+mod embedded;
 mod find;
+mod keys;
 mod load;
+mod login;
 mod problem;
+mod report;
 mod settings;
+mod source;
+mod tree;
+mod value;
 
 pub use changes::{Change, changes};
 pub use find::{NotFound, find, find_in};

@@ -1,14 +1,25 @@
 //! Reads the files of a configuration, and says all that is wrong with them at once.
 //!
-//! Deliberately asks for its surroundings as an argument, so that tests are not disturbed by the machine's.
+//! Deliberately takes its surroundings as an argument, so that a test is not disturbed by the machine's.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fmt;
+use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 
-use crate::{Config, Problem, Problems, Severity};
+use crate::document::Document;
+use crate::report::{Finding, Report};
+use crate::source::{At, Source};
+use crate::tree::{self, Node};
+use crate::value::Value;
+use crate::{Config, Problem, Problems, Severity, assemble, check, login};
+
+/// The largest file that is read, in bytes.
+const BYTES_MAX: u64 = 1 << 20;
 
 /// What a configuration may take from around it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default)]
 pub struct Environment {
     /// The environment variables.
     pub variables: BTreeMap<String, String>,
@@ -18,6 +29,41 @@ pub struct Environment {
     pub temp_dir: PathBuf,
 }
 
+/// Shows no variables: `OS_PASSWORD` may be among them.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("uid", &self.uid)
+            .field("temp_dir", &self.temp_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Environment {
+    /// Gives the surroundings of this process.
+    #[must_use]
+    pub fn current() -> Self {
+        let variables = std::env::vars_os();
+        let variables =
+            variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let uid = std::fs::metadata("/proc/self").map_or(0, |data| data.uid());
+        Self { variables: variables.collect(), uid, temp_dir: std::env::temp_dir() }
+    }
+
+    pub(crate) fn home(&self) -> Option<&Path> {
+        self.variables.get("HOME").map(Path::new)
+    }
+
+    /// Lists where `clouds.yaml` or `secure.yaml` may be, the first one first.
+    pub(crate) fn openstack_files(&self, name: &str) -> Vec<PathBuf> {
+        let variable = if name == "secure.yaml" { "OS_CLIENT_SECURE_FILE" } else { "OS_CLIENT_CONFIG_FILE" };
+        let named = self.variables.get(variable).map(PathBuf::from);
+        let home = self.home().map(|home| home.join(".config/openstack").join(name));
+        let fixed = [Some(PathBuf::from(name)), home, Some(Path::new("/etc/openstack").join(name))];
+        named.into_iter().chain(fixed.into_iter().flatten()).collect()
+    }
+}
+
 /// A configuration that can be used.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -25,7 +71,7 @@ pub struct Loaded {
     pub config: Config,
     /// What should be changed all the same.
     pub warnings: Vec<Problem>,
-    /// All files that were read, to be watched for changes; secrets' own files and `clouds.yaml` included.
+    /// All files that were read, to be watched for changes; password files and `clouds.yaml` included.
     pub files: Vec<PathBuf>,
 }
 
@@ -34,19 +80,120 @@ pub struct Loaded {
 /// # Errors
 /// All problems of all files, at least one of them an error.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
-    load_with(paths, &Environment { variables: BTreeMap::new(), uid: 0, temp_dir: PathBuf::new() })
+    load_with(paths, &Environment::current())
 }
 
 /// Reads the files as [`load`] does, in given surroundings.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_with(_paths: &[PathBuf], _environment: &Environment) -> Result<Loaded, Problems> {
-    Err(Problems(vec![Problem {
-        severity: Severity::Error,
-        title: "this version cannot read configurations yet".to_owned(),
-        place: None,
-        other: None,
-        help: vec![],
-    }]))
+pub fn load_with(paths: &[PathBuf], environment: &Environment) -> Result<Loaded, Problems> {
+    let mut report = Report::default();
+    let mut document = Document::default();
+    if paths.is_empty() {
+        report.push(Finding::error(None, "no configuration file is given"));
+    }
+    let mut all_read = true;
+    for path in paths {
+        match read(path, &mut report) {
+            Some((root, file)) => {
+                let later = check::check(&root, file, environment.home(), &mut report);
+                warn_if_open(path, &later, &mut report);
+                document.override_with(later);
+            }
+            None => all_read = false,
+        }
+    }
+    let mut files = paths.to_vec();
+    // With a file missing, half of the rest would be reported as missing, too.
+    let config = if all_read {
+        files.extend(login::complete(&mut document, environment, &mut report));
+        assemble::assemble(document, environment, &mut report)
+    } else {
+        None
+    };
+    let has_errors = report.has_errors();
+    let problems = report.problems();
+    match config {
+        Some(config) if !has_errors => Ok(Loaded { config, warnings: problems, files }),
+        _ if has_errors => Err(Problems(problems)),
+        _ => {
+            let title =
+                "this configuration cannot be used, and nobody knows why; please report it".to_owned();
+            Err(Problems(vec![Problem {
+                severity: Severity::Error,
+                title,
+                place: None,
+                other: None,
+                help: vec![],
+            }]))
+        }
+    }
+}
+
+/// Reads one file into a tree and gives its number; what is wrong goes to the report.
+pub(crate) fn read(path: &Path, report: &mut Report) -> Option<(Node, usize)> {
+    let bytes = match open(path) {
+        Ok((bytes, _)) => bytes,
+        Err(error) => {
+            report.push(Finding::error(None, format!("{} cannot be read: {error}", path.display())));
+            return None;
+        }
+    };
+    let file = report.sources.len();
+    let at = |at: usize| Some(At { file, range: at..at + 1 });
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let broken = std::str::from_utf8(bytes).map_err(|error| error.valid_up_to()).err();
+    let broken = bytes.iter().position(|byte| *byte == 0).or(broken);
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    report.sources.push(Source { path: path.to_owned(), text, masks: Vec::new(), understood: false });
+    if let Some(offset) = broken {
+        let finding = Finding::error(at(offset), "this is no text file")
+            .label("not UTF-8 from here on")
+            .help("a configuration is YAML in UTF-8");
+        report.push(finding);
+        return None;
+    }
+    let text = report.sources.get(file).map(|source| source.text.clone()).unwrap_or_default();
+    let (root, faults) = tree::parse(&text);
+    if let (Some(source), Some(_)) = (report.sources.get_mut(file), &root) {
+        source.understood = true;
+    }
+    for fault in faults {
+        let other = fault.other.map(|range| At { file, range });
+        let mut finding = Finding::error(Some(At { file, range: fault.range }), fault.title)
+            .label(fault.label)
+            .other(other, "first here");
+        finding.help = fault.help;
+        report.push(finding);
+    }
+    root.map(|root| (root, file))
+}
+
+/// Gives a file's bytes, and whether everybody may read it.
+pub(crate) fn open(path: &Path) -> Result<(Vec<u8>, bool), String> {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let data = file.metadata().map_err(|error| error.to_string())?;
+    if data.is_dir() {
+        return Err("it is a folder".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err("it is larger than 1 MiB, too large for a configuration".to_owned());
+    }
+    Ok((bytes, data.permissions().mode() & 0o004 != 0))
+}
+
+fn warn_if_open(path: &Path, document: &Document, report: &mut Report) {
+    let mut secrets = document.values.values().filter(|setting| matches!(setting.value, Value::Secret(_)));
+    let is_open = || std::fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0);
+    if let Some(secret) = secrets.next()
+        && is_open()
+    {
+        let finding = Finding::warning(secret.at.clone(), "everybody on this machine can read this secret")
+            .label("the file is world-readable")
+            .help(format!("chmod o-r {}; or put the secrets into a file of their own", path.display()));
+        report.push(finding);
+    }
 }

@@ -66,8 +66,19 @@ impl Problem {
         }
         group = group.elements(self.help.iter().map(|help| Level::HELP.message(help.as_str())));
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        renderer.render(&[group])
+        without_gaps(&renderer.render(&[group]))
     }
+}
+
+/// Takes out the `:::` that stands for lines left out: only the one line is ever shown.
+fn without_gaps(rendered: &str) -> String {
+    let is_gap = |line: &&str| {
+        let visible: String =
+            line.split('\u{1b}').map(|part| part.split_once('m').map_or(part, |(_, rest)| rest)).collect();
+        visible.trim() == ":::"
+    };
+    let lines: Vec<&str> = rendered.lines().filter(|line| !is_gap(line)).collect();
+    lines.join("\n")
 }
 
 impl fmt::Display for Problem {
