@@ -37,8 +37,9 @@ impl Bed {
     /// Where it is not up.
     pub fn open() -> anyhow::Result<Self> {
         let env = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/testbed/env");
-        let text = std::fs::read_to_string(&env)
-            .with_context(|| format!("no test bed ({}): run `cargo xtask testbed up` as root", env.display()))?;
+        let text = std::fs::read_to_string(&env).with_context(|| {
+            format!("no test bed ({}): run `cargo xtask testbed up` as root", env.display())
+        })?;
         let pair = |line: &str| line.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
         Ok(Self { vars: text.lines().filter_map(pair).collect() })
     }
@@ -83,7 +84,10 @@ impl Bed {
     #[must_use]
     pub fn script(&self, name: &str) -> Command {
         let mut command = Command::new(Path::new(self.var("BED_SCRIPTS")).join(name));
-        command.env("BED_STATE", self.var("BED_STATE")).env("BED_NS", self.var("BED_NS")).stdin(Stdio::null());
+        command
+            .env("BED_STATE", self.var("BED_STATE"))
+            .env("BED_NS", self.var("BED_NS"))
+            .stdin(Stdio::null());
         command
     }
 

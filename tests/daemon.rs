@@ -46,8 +46,7 @@ impl Settings {
         for line in self.more.lines() {
             let _infallible = writeln!(yaml, "  {line}");
         }
-        let _infallible =
-            write!(yaml, "condor:\n  host_ip: {}\n  pool_id: {}\n", bed.manager(), self.pool);
+        let _infallible = write!(yaml, "condor:\n  host_ip: {}\n  pool_id: {}\n", bed.manager(), self.pool);
         yaml
     }
 }

@@ -27,7 +27,8 @@ fn clear(bed: &Bed, pool: &str) {
     for server in bed.servers(pool).unwrap() {
         bed.api(&["DELETE", "compute", &format!("/servers/{}", server["id"].as_str().unwrap())]).ok();
     }
-    wait_for("an empty cloud", Duration::from_secs(60), || bed.servers(pool).ok()?.is_empty().then_some(())).unwrap();
+    wait_for("an empty cloud", Duration::from_secs(60), || bed.servers(pool).ok()?.is_empty().then_some(()))
+        .unwrap();
     bed.run("root", &["rm", "-rf", &format!("/home/ehos/state-{pool}")]).unwrap();
     std::fs::remove_file(bed.state().join(format!("ehosd-{pool}.log"))).ok();
 }
@@ -44,8 +45,10 @@ impl Watch {
     fn look(&mut self, bed: &Bed, settings: &Settings) -> usize {
         let Ok(servers) = bed.servers(settings.pool) else { return usize::MAX };
         self.most = self.most.max(servers.len());
-        let names: BTreeSet<String> =
-            servers.iter().map(|server| server["metadata"]["ehos:node"].as_str().unwrap_or_default().to_owned()).collect();
+        let names: BTreeSet<String> = servers
+            .iter()
+            .map(|server| server["metadata"]["ehos:node"].as_str().unwrap_or_default().to_owned())
+            .collect();
         assert_eq!(names.len(), servers.len(), "no node has two servers: {names:?}");
         assert!(
             servers.len() <= settings.nodes.1 as usize,
@@ -65,12 +68,8 @@ fn sleep_jobs(bed: &Bed, words: &str) {
 
 #[test]
 fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
-    let mut settings = Settings {
-        pool: "ehos-whole",
-        nodes: (1, 4, 0),
-        flavors: "[m1.medium, m1.large]",
-        more: "",
-    };
+    let mut settings =
+        Settings { pool: "ehos-whole", nodes: (1, 4, 0), flavors: "[m1.medium, m1.large]", more: "" };
     let (_turn, bed) = bed(&settings);
     let (ports_before, volumes_before) = bed.leftovers().unwrap();
     let from = bed.event_log_length();
@@ -104,10 +103,8 @@ fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
     // The rest by a change of the file, which the daemon notices by itself.
     settings.nodes = (0, 4, 0);
     Daemon::configure(&bed, &settings).unwrap();
-    wait_for("an empty cloud", Duration::from_secs(120), || {
-        (watch.look(&bed, &settings) == 0).then_some(())
-    })
-    .unwrap_or_else(|error| panic!("{error}\n{}", daemon.log()));
+    wait_for("an empty cloud", Duration::from_secs(120), || (watch.look(&bed, &settings) == 0).then_some(()))
+        .unwrap_or_else(|error| panic!("{error}\n{}", daemon.log()));
     let log = daemon.log();
     assert_eq!(daemon.stop().unwrap(), Some(0), "a clean end");
     assert!(log.contains("nodes_min"), "the change is told: {log}");
@@ -124,7 +121,8 @@ fn a_submitted_job_is_a_server_order_within_two_seconds() {
     let settings = Settings { pool: "ehos-latency", nodes: (0, 20, 0), flavors: "m1.small", more: "" };
     let (_turn, bed) = bed(&settings);
     let daemon = Daemon::start(&bed, &settings).unwrap();
-    wait_for("a first look", Duration::from_secs(30), || daemon.log().contains("seen: ").then_some(())).unwrap();
+    wait_for("a first look", Duration::from_secs(30), || daemon.log().contains("seen: ").then_some(()))
+        .unwrap();
     let mut seconds = Vec::new();
     for probe in 0..PROBES {
         let begun = jiff::Timestamp::now();
@@ -181,7 +179,8 @@ fn one_look_acts_once_and_a_second_daemon_is_refused() {
         assert_eq!(metadata["ehos:node"], servers[0]["name"]);
     }
     let daemon = Daemon::start(&bed, &settings).unwrap();
-    wait_for("a first look", Duration::from_secs(30), || daemon.log().contains("seen: ").then_some(())).unwrap();
+    wait_for("a first look", Duration::from_secs(30), || daemon.log().contains("seen: ").then_some(()))
+        .unwrap();
     let refused = bed.run("ehos", &["ehosd", "--once", &config]).unwrap_err().to_string();
     assert!(refused.contains("another ehosd"), "{refused}");
     daemon.stop().unwrap();
@@ -205,8 +204,10 @@ fn what_does_not_carry_the_pools_id_is_left_alone() {
     let path = format!("/servers/{}", made["server"]["id"].as_str().unwrap());
     let daemon = Daemon::start(&bed, &settings).unwrap();
     let began = Instant::now();
-    wait_for("three looks", Duration::from_secs(60), || (daemon.log().matches("seen: ").count() >= 3).then_some(()))
-        .unwrap();
+    wait_for("three looks", Duration::from_secs(60), || {
+        (daemon.log().matches("seen: ").count() >= 3).then_some(())
+    })
+    .unwrap();
     assert!(began.elapsed() < Duration::from_secs(60));
     let still: Value = bed.api(&["compute", &path]).unwrap();
     assert_ne!(still["server"]["status"], "DELETED");

@@ -89,8 +89,9 @@ fn start_log(verbose: u8) {
 /// Finds the queue: the embedded one of the configuration, else HTCondor's.
 fn queue(cli: &Cli) -> Result<Queue, String> {
     if !cli.config.is_empty() {
-        let loaded = ehos_config::load(&cli.config)
-            .map_err(|problems| format!("the configuration is wrong\n{}", problems.render(std::io::stderr().is_terminal())))?;
+        let loaded = ehos_config::load(&cli.config).map_err(|problems| {
+            format!("the configuration is wrong\n{}", problems.render(std::io::stderr().is_terminal()))
+        })?;
         let config = loaded.config;
         if config.clouds.iter().any(|cloud| matches!(cloud.backend, Backend::Embedded(_))) {
             return Ok(Queue::Embedded(RemotePool::connect(&config.daemon.state_dir.join(ehos_sim::SOCKET))));

@@ -34,7 +34,7 @@ impl Connections {
         let templates = templates(config)?;
         let pool_id = &config.policy.pool;
         let world = match world {
-            None if config.is_embedded() => Some(embedded::world(config)),
+            None if config.is_embedded() => Some(embedded::world()),
             world => world,
         };
         let mut openstack = Vec::new();
@@ -46,11 +46,9 @@ impl Connections {
                     openstack.push(Arc::clone(&cloud));
                     cloud
                 }
-                (Backend::Embedded(_), Some(world)) => Arc::new(
-                    world.cloud(&settings.name).with_context(|| {
-                        format!("the embedded cloud {} is new: restart ehosd to add it", settings.name)
-                    })?,
-                ),
+                (Backend::Embedded(embedded), Some(world)) => {
+                    Arc::new(world.add_cloud(embedded::cloud(settings, embedded, pool_id)))
+                }
                 (Backend::Embedded(_), None) => bail!("cloud {} is embedded, but no pool is", settings.name),
             };
             clouds.insert(settings.name.clone(), cloud);

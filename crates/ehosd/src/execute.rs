@@ -59,9 +59,9 @@ pub(crate) async fn execute(plan: &Plan, snapshot: &Snapshot, hands: &Hands) -> 
         running.spawn(async move {
             let _place = limit.acquire_owned().await;
             let work = carry_out(&step, gpus, &hands);
-            let result = tokio::time::timeout(STEP, work).await.unwrap_or_else(|_| {
-                Err(Failure::transient(format!("gave up after {} s", STEP.as_secs())))
-            });
+            let result = tokio::time::timeout(STEP, work)
+                .await
+                .unwrap_or_else(|_| Err(Failure::transient(format!("gave up after {} s", STEP.as_secs()))));
             (index, Outcome { step, at: Timestamp::now(), result })
         });
     }
@@ -90,7 +90,11 @@ fn gpus(action: &Action, snapshot: &Snapshot) -> u32 {
     let Action::Create { cloud, flavor, .. } = action else { return 0 };
     let offer = snapshot.clouds.get(cloud).and_then(|view| view.offer.seen());
     let flavors = offer.into_iter().flat_map(|offer| &offer.flavors);
-    flavors.filter(|offered| offered.name == *flavor).map(|offered| offered.size.gpus).next().unwrap_or_default()
+    flavors
+        .filter(|offered| offered.name == *flavor)
+        .map(|offered| offered.size.gpus)
+        .next()
+        .unwrap_or_default()
 }
 
 async fn carry_out(step: &Step, gpus: u32, hands: &Hands) -> Result<(), Failure> {

@@ -39,10 +39,7 @@ pub(crate) fn start(verbosity: Verbosity, sink: Sink) -> anyhow::Result<()> {
         Verbosity::Level(_) => (LevelFilter::Trace, LevelFilter::Trace),
     };
     let mut builder = Builder::new();
-    builder
-        .filter_level(LevelFilter::Error)
-        .filter_module(DECISION, decisions)
-        .filter_module("ehos", ours);
+    builder.filter_level(LevelFilter::Error).filter_module(DECISION, decisions).filter_module("ehos", ours);
     // systemd sets this for services whose standard error is the journal.
     let journal = std::env::var_os("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal();
     // Whoever asks for the time of every call wants to set it against other logs.

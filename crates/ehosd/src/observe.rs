@@ -9,9 +9,13 @@ use std::time::Duration;
 
 use ehos_cloud::Cloud;
 use ehos_condor::Pool;
-use ehos_model::{CloudName, CloudOffer, CloudView, Demand, Failure, Observed, Server, Slot, Snapshot, Timestamp};
+use ehos_model::{
+    CloudName, CloudOffer, CloudView, Demand, Failure, Observed, Server, Slot, Snapshot, Timestamp,
+};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+
+use crate::logging::DECISION;
 
 /// How long the tick waits for a cloud that answered the last time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,7 +43,12 @@ struct Late {
 
 impl Observer {
     /// Looks at everything once.
-    pub(crate) async fn look(&mut self, pool: &Arc<dyn Pool>, clouds: &[Arc<dyn Cloud>], seed: u64) -> Snapshot {
+    pub(crate) async fn look(
+        &mut self,
+        pool: &Arc<dyn Pool>,
+        clouds: &[Arc<dyn Cloud>],
+        seed: u64,
+    ) -> Snapshot {
         let at = Timestamp::now();
         let began = Instant::now();
         let mut asked = Vec::new();
@@ -88,7 +97,7 @@ impl Observer {
         match answer {
             Ok(value) => {
                 if self.unknown_since.remove(what).is_some() {
-                    log::warn!("{what} can be seen again");
+                    log::info!(target: DECISION, "{what} can be seen again");
                 }
                 Observed::Seen { at, value }
             }

@@ -6,13 +6,13 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ehos_config::{Config, Loaded, Severity};
+use ehos_config::{Config, Loaded};
 use ehos_model::Timestamp;
 use tokio::time::Instant;
 
 use crate::cli::Cli;
 use crate::connect::Connections;
-use crate::logging::{self, Sink, Verbosity};
+use crate::logging::{self, DECISION, Sink, Verbosity};
 use crate::report;
 use crate::state::{StateDir, read_memory};
 use crate::table::Table;
@@ -41,11 +41,8 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         return complain(&format!("{error:#}"));
     }
     warn(&loaded);
-    let result = if cli.check {
-        check::check(&loaded, cli.online).await
-    } else {
-        work(&cli, loaded, table).await
-    };
+    let result =
+        if cli.check { check::check(&loaded, cli.online).await } else { work(&cli, loaded, table).await };
     result.unwrap_or_else(|error| {
         log::error!("{error:#}");
         ExitCode::FAILURE
@@ -61,7 +58,10 @@ async fn work(cli: &Cli, loaded: Loaded, table: Option<Table>) -> anyhow::Result
     let stop = stop_on_signals(cli.run_for)?;
     let state = StateDir::open(&config.daemon.state_dir)?;
     let world = connections.world.clone();
-    let _embedded = world.as_ref().map(|world| embedded::serve(world, &config, &state)).transpose()?;
+    let _beside = match &world {
+        Some(world) => Some(embedded::serve(world, &config, &state).await?),
+        None => None,
+    };
     let engine = Engine::new(config.policy.clone(), connections.hands, state.memory());
     let waker = Waker::new(stop, files.clone())?;
     let mut daemon = Daemon { engine, state, waker, config, files, world, table };
@@ -107,7 +107,8 @@ impl Daemon {
 
     /// Ticks until the end is asked for.
     async fn serve(&mut self) {
-        log::warn!(
+        log::info!(
+            target: DECISION,
             "ehosd {} serves pool {} with {} cloud{}",
             env!("CARGO_PKG_VERSION"),
             self.config.policy.pool,
@@ -116,7 +117,8 @@ impl Daemon {
         );
         while !self.waker.stopping() {
             let tick = self.engine.tick(&self.state).await;
-            let until = Instant::now() + ehos_model::elapsed(Timestamp::now(), tick.next(&self.engine.policy));
+            let until =
+                Instant::now() + ehos_model::elapsed(Timestamp::now(), tick.next(&self.engine.policy));
             if let Some(table) = &mut self.table {
                 table.show(&tick, self.world.as_ref());
             }
@@ -131,7 +133,7 @@ impl Daemon {
         if let Some(table) = &mut self.table {
             table.finish(self.world.as_ref());
         }
-        log::warn!("stopped; the servers stay as they are");
+        log::info!(target: DECISION, "stopped; the servers stay as they are");
     }
 
     /// Reads the configuration anew; one that is wrong, or asks for what needs a restart, changes nothing.
@@ -139,7 +141,10 @@ impl Daemon {
         let loaded = match ehos_config::load(&self.files) {
             Ok(loaded) => loaded,
             Err(problems) => {
-                log::error!("the configuration is wrong, the old one stays in force\n{}", problems.render(colour()));
+                log::error!(
+                    "the configuration is wrong, the old one stays in force\n{}",
+                    problems.render(colour())
+                );
                 return;
             }
         };
@@ -154,7 +159,7 @@ impl Daemon {
         }
         warn(&loaded);
         for change in changes {
-            log::warn!("configuration: {change}");
+            log::info!(target: DECISION, "configuration: {change}");
         }
         for gone in self.config.clouds.iter().filter(|cloud| loaded.config.cloud(&cloud.name).is_none()) {
             log::warn!("cloud {} is not configured any more: nobody looks after its servers now", gone.name);
@@ -164,7 +169,10 @@ impl Daemon {
 
     fn take_over(&mut self, config: &Config) -> anyhow::Result<()> {
         let old = &self.config;
-        anyhow::ensure!(config.policy.pool == old.policy.pool, "the pool's id has changed; restart ehosd for that");
+        anyhow::ensure!(
+            config.policy.pool == old.policy.pool,
+            "the pool's id has changed; restart ehosd for that"
+        );
         anyhow::ensure!(
             config.daemon.state_dir == old.daemon.state_dir,
             "ehos_daemon.state_dir has changed; restart ehosd for that"

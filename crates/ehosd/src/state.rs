@@ -82,8 +82,7 @@ impl StateDir {
     /// Where the disk does not take it.
     pub(crate) fn remember(&self, memory: &Memory, durably: bool) -> io::Result<()> {
         let fresh = self.file("memory.json.new");
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&fresh)?;
+        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&fresh)?;
         let mut out = io::BufWriter::new(&mut file);
         serde_json::to_writer(&mut out, memory)?;
         out.flush()?;

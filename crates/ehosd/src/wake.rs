@@ -6,6 +6,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::logging::DECISION;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -48,7 +49,9 @@ pub(crate) fn stop_on_signals(run_for: Option<Duration>) -> std::io::Result<watc
             };
             match number {
                 Some((number, _)) if stopping => std::process::exit(128 + number),
-                Some((_, name)) => log::warn!("{name}: stopping after the running calls; once more stops at once"),
+                Some((_, name)) => {
+                    log::info!(target: DECISION, "{name}: stopping after the running calls; once more stops at once");
+                }
                 None => log::info!("the time of --run-for is over"),
             }
             stopping = true;
@@ -184,7 +187,11 @@ mod tests {
         for (row, changes, woken_at) in [
             ("one job: after one quiet second", vec![3.0], 4.0),
             ("a burst: one quiet second after its last job", vec![3.0, 3.5, 4.2], 5.2),
-            ("a stream: ten seconds after its first job", (0..40).map(|i| 3.0 + f64::from(i) * 0.5).collect(), 13.0),
+            (
+                "a stream: ten seconds after its first job",
+                (0..40).map(|i| 3.0 + f64::from(i) * 0.5).collect(),
+                13.0,
+            ),
         ] {
             let start = Instant::now();
             let (_tell, mut waker) = waker();
