@@ -136,11 +136,14 @@ up_switch() {
 }
 
 up_net() { # NAME IP : namespace $NS-NAME with eth0 on the bridge
-    local ns=$NS-$1
-    ip netns list | grep -qw "^$ns" && return
+    local ns=$NS-$1 plug=v${2##*.}
+    ip -n "$ns" -o addr show dev eth0 2>/dev/null | grep -qF " $2/" && return
+    # Half of an earlier attempt, or of a machine that died, may be there.
+    ip netns del "$ns" 2>/dev/null || true
+    ip -n $SW link del "$plug" 2>/dev/null || true
     ip netns add "$ns"
-    ip link add eth0 netns "$ns" type veth peer name "v${2##*.}" netns $SW
-    ip -n $SW link set "v${2##*.}" master br0 up
+    ip link add eth0 netns "$ns" type veth peer name "$plug" netns $SW
+    ip -n $SW link set "$plug" master br0 up
     ip -n "$ns" addr add "$2/24" dev eth0
     ip -n "$ns" link set eth0 up
     ip -n "$ns" link set lo up
@@ -352,8 +355,8 @@ boot_vm() { # NAME
 
 introduce_ehos() { # a schedd takes orders from a super user only once it has seen a job of his
     condor_exec -u ehos sh -c '
-        for i in $(seq 60); do condor_q -totals >/dev/null 2>&1 && break; sleep 0.5; done
-        cd /tmp && condor_submit -terse hold=true executable=/bin/true transfer_executable=false -queue 1 &&
+        for i in $(seq 60); do timeout 5 condor_q -totals >/dev/null 2>&1 && break; sleep 0.5; done
+        cd /tmp && timeout 20 condor_submit -terse hold=true executable=/bin/true transfer_executable=false -queue 1 &&
         condor_rm ehos' >/dev/null
 }
 
@@ -390,6 +393,8 @@ node_kill() { # NAME [--crash] : the plug is pulled, the disk is thrown away
         for i in $(seq 100); do [ -d "/proc/$p" ] || break; sleep 0.02; done
     fi
     ip netns del "$NS-$1" 2>/dev/null || true
+    # The kernel takes a dead namespace apart later; the next machine with this address needs the plug now.
+    ip -n $SW link del "v$(sed 's/.*[.]//' "$VMS/$1/ip")" 2>/dev/null || true
     for i in $(seq 50); do rm -rf "${VMS:?}/$1" 2>/dev/null && break; sleep 0.1; done
     say "$1 is gone"
 }

@@ -99,6 +99,12 @@ impl Bed {
         Ok(self.script("down", args).status().context("cannot start testbed/down")?.success())
     }
 
+    /// How many nodes have a machine, running or not.
+    fn machines(&self) -> usize {
+        let folders = std::fs::read_dir(self.state.join("condor/vms")).into_iter().flatten().flatten();
+        folders.filter(|folder| folder.file_name() != "cm").count()
+    }
+
     /// Whether manager and cloud answer.
     pub(crate) fn is_up(&self) -> bool {
         self.env_file().exists() && status::Status::of(self).is_up()

@@ -29,22 +29,24 @@ impl Status {
     /// Asks every part of the bed once.
     pub(crate) fn of(bed: &Bed) -> Status {
         let ask = |script: &str, args: &[&str]| output(&mut bed.script(script, args)).ok();
-        let manager = ask("exec", &["condor_status", "-schedd", "-af", "CondorVersion"])
+        // The other daemons outlive their master for a while, but nobody would mend them.
+        let version = "pidof condor_master >/dev/null && condor_status -schedd -af CondorVersion";
+        let manager = ask("exec", &["sh", "-c", version])
             .and_then(|text| Some(text.split_whitespace().nth(1)?.to_owned()));
         let services: Vec<_> = SERVICES
             .iter()
             .map(|(name, kind, path)| (*name, ask("api", &[kind, path]).map(|body| counted(&body))))
             .collect();
-        let slots = manager.as_ref().and_then(|_| {
+        let nodes = manager.as_ref().and_then(|_| {
             let text = ask("exec", &["condor_status", "-constraint", "PartitionableSlot", "-af", "Name"])?;
-            Some(format!("{} in the pool", text.lines().count()))
+            Some(format!("machines: {}, in the pool: {}", bed.machines(), text.lines().count()))
         });
         let jobs = manager.as_ref().and_then(|_| {
             let text = ask("exec", &["condor_q", "-allusers", "-totals", "-af", "Idle", "Running", "Held"])?;
             let mut words = text.split_whitespace();
-            Some(format!("{} idle, {} running, {} held", words.next()?, words.next()?, words.next()?))
+            Some(format!("idle: {}, running: {}, held: {}", words.next()?, words.next()?, words.next()?))
         });
-        Status { manager, services, nodes: slots, jobs }
+        Status { manager, services, nodes, jobs }
     }
 
     /// Whether manager and every service answer.
@@ -68,13 +70,13 @@ impl fmt::Display for Status {
     }
 }
 
-/// What a listing holds, as `3 servers`; nothing for an answer that is no listing.
+/// What a listing holds, as `servers: 3`; nothing for an answer that is no listing.
 fn counted(body: &str) -> String {
     let Ok(Value::Object(parts)) = serde_json::from_str(body) else { return String::new() };
     parts
         .iter()
         .filter(|(name, _)| ["servers", "ports", "images", "volumes"].contains(&name.as_str()))
-        .find_map(|(name, value)| Some(format!("{} {name}", value.as_array()?.len())))
+        .find_map(|(name, value)| Some(format!("{name}: {}", value.as_array()?.len())))
         .unwrap_or_default()
 }
 
@@ -85,8 +87,8 @@ mod tests {
     #[test]
     fn listings_are_counted() {
         let rows = [
-            ("a listing", r#"{"servers": [{}, {}]}"#, "2 servers"),
-            ("its links are not it", r#"{"first": "/v2", "images": [], "schema": "x"}"#, "0 images"),
+            ("a listing", r#"{"servers": [{}, {}]}"#, "servers: 2"),
+            ("its links are not it", r#"{"first": "/v2", "images": [], "schema": "x"}"#, "images: 0"),
             ("versions", r#"{"versions": [{}]}"#, ""),
             ("no JSON", "<html>", ""),
         ];
@@ -99,7 +101,7 @@ mod tests {
     fn one_dead_service_is_a_bed_that_is_down() {
         let mut status = Status {
             manager: Some("23.9.6".into()),
-            services: vec![("nova", Some("0 servers".into())), ("glance", None)],
+            services: vec![("nova", Some("servers: 0".into())), ("glance", None)],
             nodes: None,
             jobs: None,
         };
