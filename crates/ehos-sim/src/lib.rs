@@ -4,6 +4,7 @@
 //! entries in a table, and time is tokio's, so that tests may let it fly.
 
 mod cloud;
+pub mod drive;
 mod faults;
 mod pool;
 mod queue;
