@@ -51,6 +51,9 @@ impl<'a> Assembly<'a> {
 
     fn parts(mut self, environment: &Environment) -> Option<Parts> {
         let names = &self.document.clouds;
+        if names.is_empty() && self.document.view(Section::Top, None).is_refused("clouds") {
+            return None;
+        }
         if names.is_empty() {
             let start = (!self.report.sources.is_empty()).then_some(At { file: 0, range: 0..0 });
             let finding = Finding::error(start, "no cloud is configured")
@@ -106,6 +109,12 @@ impl<'a> Assembly<'a> {
             "embedded" => Some(Backend::Embedded(embedded::cloud(self.document, name, self.report))),
             _ => self.access(name, at).map(Backend::OpenStack),
         };
+        if let (Some(Backend::OpenStack(_)), Some(at)) =
+            (&backend, self.document.view(Section::CloudEmbedded, Some(name)).section_at())
+        {
+            let finding = Finding::warning(Some(at), "`embedded` has no effect on a real cloud");
+            self.report.push(finding.label("only for `backend: embedded`"));
+        }
         let flavors = self.flavors(name, at, backend.as_ref());
         let project_prefix = self.prefix(name);
         let floating_ip = match ehos.text("floating_ip").as_deref() {

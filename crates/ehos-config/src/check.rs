@@ -72,7 +72,12 @@ impl Check<'_> {
 
     /// Reads a mapping whose keys are those of a section.
     fn section(&mut self, section: Section, cloud: Option<&str>, node: &Node, called: &str) {
-        let Some(entries) = self.entries(node, called) else { return };
+        let Some(entries) = self.entries(node, called) else {
+            if node.scalar().is_none_or(|text| !value::is_unset(text)) {
+                keys::of(section).for_each(|key| self.refuse(key, cloud));
+            }
+            return;
+        };
         let mut seen: Vec<(&'static Key, bool, &Entry)> = Vec::new();
         for entry in entries {
             match meaning(section, cloud, &entry.key) {
@@ -117,7 +122,11 @@ impl Check<'_> {
                 self.report.hide(&at);
                 let title = format!("{called} must be a mapping, not {}", node.what());
                 let finding = Finding::error(Some(at), title).label("expected lines like `key: value`");
-                self.report.push(finding);
+                let first = node.scalar().and_then(|text| text.split_once(':'));
+                self.report.push(match first.filter(|(word, _)| keys::is_key(word)) {
+                    Some((word, _)) => finding.help(format!("a space is needed behind `{word}:`")),
+                    None => finding,
+                });
                 None
             }
         }
@@ -147,12 +156,15 @@ impl Check<'_> {
                         let at = self.value_at(entry);
                         self.document.unset.insert(slot, (text, at));
                     }
-                    None => {
-                        self.document.refused.insert(slot);
-                    }
+                    None => self.refuse(key, cloud),
                 }
             }
         }
+    }
+
+    /// Keeps in mind that something stood there, so that it is not reported as missing.
+    fn refuse(&mut self, key: &Key, cloud: Option<&str>) {
+        self.document.refused.insert(slot(key, cloud));
     }
 
     fn is_set(&self, key: &Key, cloud: Option<&str>) -> bool {
@@ -283,11 +295,11 @@ impl Check<'_> {
     fn wrong(&mut self, key: &Key, called: &str, node: &Node, advice: Option<String>) {
         let expected = key.kind.expects();
         let found = match &node.content {
-            Content::Scalar(_) if key.kind == Kind::Secret => "this".to_owned(),
+            Content::Scalar(_) if key.kind == Kind::Secret => "this value".to_owned(),
             Content::Scalar(text) => format!("`{}`", shorten(text)),
             Content::List(_) | Content::Map(_) => node.what().to_owned(),
         };
-        let found = if found.contains("://") { "this".to_owned() } else { found };
+        let found = if found.contains("://") { "this value".to_owned() } else { found };
         let finding = Finding::error(Some(self.at(&node.range)), format!("`{called}` cannot be {found}"))
             .label(format!("expected {expected}"));
         self.report.push(match advice {
@@ -349,6 +361,7 @@ impl Check<'_> {
         let elsewhere = keys::KEYS.iter().find(|key| key.is(&entry.key) && key.section != Section::Load);
         if let Some(name) = value::nearest(&entry.key, names()) {
             finding = finding.help(format!("did you mean `{name}`?"));
+            keys::find(section, name).into_iter().for_each(|key| self.refuse(key, cloud));
         } else if let Some(key) = elsewhere {
             let home = key.section.path(None);
             let home = if home.is_empty() { "the left margin".to_owned() } else { format!("`{home}`") };

@@ -22,8 +22,9 @@ impl Section {
         let own = match self {
             Self::Top => "",
             Self::Cloud => return format!("clouds.{}", cloud.unwrap_or("NAME")),
-            Self::CloudEmbedded | Self::Embedded => "embedded",
-            Self::Flavor => return format!("{}.flavors", Self::CloudEmbedded.path(cloud.or(Some("NAME")))),
+            Self::CloudEmbedded => return format!("{}.embedded", Self::Cloud.path(cloud)),
+            Self::Embedded => "embedded",
+            Self::Flavor => return format!("{}.flavors", Self::CloudEmbedded.path(cloud)),
             Self::Ehos => "ehos",
             Self::Daemon => "ehos_daemon",
             Self::Condor => "condor",
@@ -119,7 +120,7 @@ pub(crate) struct Key {
     pub(crate) aliases: &'static [&'static str],
     /// Names it had before; `section.name` where it stood elsewhere.
     pub(crate) old: &'static [&'static str],
-    /// What stands in the example; the default where it is empty.
+    /// What stands in the example; behind `# ` where it is left switched off. Without one the default is, switched off.
     pub(crate) example: &'static str,
 }
 
@@ -134,6 +135,15 @@ impl Key {
 
     const fn example(self, example: &'static str) -> Self {
         Self { example, ..self }
+    }
+
+    /// Gives how a value is written in the example, and whether it is switched on there.
+    pub(crate) fn sample(&self) -> (&'static str, bool) {
+        match self.example.strip_prefix("# ") {
+            Some(sample) => (sample, false),
+            None if self.example.is_empty() => (self.default, false),
+            None => (self.example, true),
+        }
     }
 
     /// Tells whether a name means this key today.
@@ -203,6 +213,11 @@ pub(crate) fn of(section: Section) -> impl Iterator<Item = &'static Key> {
     KEYS.iter().filter(move |key| key.section == section)
 }
 
+/// Tells whether a word is the name of a key.
+pub(crate) fn is_key(word: &str) -> bool {
+    KEYS.iter().any(|key| key.is(word))
+}
+
 /// Tells whether a word is the name of a key whose value may be shown.
 pub(crate) fn is_harmless(word: &str) -> bool {
     KEYS.iter().any(|key| key.is(word) && key.kind != Kind::Secret)
@@ -225,7 +240,8 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Word(&["openstack", "embedded"]),
         "openstack",
         "What it is: an OpenStack, or a cloud with a pool inside ehosd, to try things.",
-    ),
+    )
+    .example("openstack"),
     key(Section::Cloud, "auth_url", Kind::Url, "", "Keystone's address, as in your keystone file.")
         .example("https://keystone.example.org:5000/v3"),
     key(Section::Cloud, "username", Kind::Text, "", "The user.").example("alice"),
@@ -236,12 +252,15 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Path,
         "",
         "A file that holds the password, in place of `password`.",
-    ),
+    )
+    .example("# /etc/ehos/bergen.password"),
     key(Section::Cloud, "project_name", Kind::Text, "", "The project.").example("research"),
-    key(Section::Cloud, "project_domain_name", Kind::Text, "Default", "The domain of the project."),
-    key(Section::Cloud, "project_domain_id", Kind::Text, "", "The same by its id."),
-    key(Section::Cloud, "user_domain_name", Kind::Text, "Default", "The domain of the user."),
-    key(Section::Cloud, "user_domain_id", Kind::Text, "", "The same by its id."),
+    key(Section::Cloud, "project_domain_name", Kind::Text, "Default", "The domain of the project.")
+        .example("Default"),
+    key(Section::Cloud, "project_domain_id", Kind::Text, "", "The same by its id.").example("# default"),
+    key(Section::Cloud, "user_domain_name", Kind::Text, "Default", "The domain of the user.")
+        .example("Default"),
+    key(Section::Cloud, "user_domain_id", Kind::Text, "", "The same by its id.").example("# default"),
     key(Section::Cloud, "region_name", Kind::Text, "", "The region; not needed where there is only one.")
         .example("RegionOne"),
     key(
@@ -250,8 +269,10 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Text,
         "",
         "An application credential in place of user, password, project and domains.",
-    ),
-    key(Section::Cloud, "application_credential_secret", Kind::Secret, "", "Its secret."),
+    )
+    .example("# 0123456789abcdef"),
+    key(Section::Cloud, "application_credential_secret", Kind::Secret, "", "Its secret.")
+        .example("# CHANGE-ME"),
     key(
         Section::Cloud,
         "cloud",
@@ -259,7 +280,8 @@ pub(crate) static KEYS: &[Key] = &[
         "",
         "Takes what is not set here from this cloud of `clouds.yaml` and `secure.yaml`, looked for in `.`, \
          `~/.config/openstack` and `/etc/openstack`.",
-    ),
+    )
+    .example("# bergen"),
     key(
         Section::Cloud,
         "from_env",
@@ -274,7 +296,8 @@ pub(crate) static KEYS: &[Key] = &[
         "public",
         "Which endpoints are used.",
     ),
-    key(Section::Cloud, "cacert", Kind::Path, "", "A CA certificate to trust beside the system's, PEM."),
+    key(Section::Cloud, "cacert", Kind::Path, "", "A CA certificate to trust beside the system's, PEM.")
+        .example("# /etc/ssl/certs/our-ca.pem"),
     key(Section::Cloud, "insecure", Kind::YesNo, "no", "Accepts any certificate. Only for test clouds."),
     key(Section::Cloud, "timeout", TIME, "30s", "The longest one call may take."),
     key(
@@ -283,14 +306,16 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Text,
         "",
         "The image of the nodes, id or name. Set by ehos_build_images.",
-    ),
+    )
+    .example("None"),
     key(
         Section::Cloud,
         "nodes_max",
         COUNT,
         "",
         "The most nodes on this cloud; without it, only the pool's `nodes_max` counts.",
-    ),
+    )
+    .example("# 40"),
     key(Section::Cloud, "priority", Kind::Signed, "0", "For `fill-first`: the lower comes first."),
     key(
         Section::Cloud,
@@ -298,21 +323,24 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Number { max: 1e9 },
         "",
         "For `cheapest`: price of a core-hour, in any currency. A cloud without one comes last.",
-    ),
+    )
+    .example("# 0.02"),
     key(
         Section::Cloud,
         "ehos",
         Kind::Part(Section::Ehos),
         "",
         "Overrides of the section `ehos` for this cloud alone.",
-    ),
+    )
+    .example("# {flavor: m1.xlarge}"),
     key(
         Section::Cloud,
         "embedded",
         Kind::Part(Section::CloudEmbedded),
         "",
         "How it behaves, for `backend: embedded`.",
-    ),
+    )
+    .example("# {boot_time: 5s-12s, quota_cores: 40}"),
     // An embedded cloud.
     key(
         Section::CloudEmbedded,
@@ -362,8 +390,9 @@ pub(crate) static KEYS: &[Key] = &[
         "project_prefix",
         Kind::Text,
         "ehos",
-        "First part of server names: PREFIX-execute-<time>-<random>. Lower case letters, digits and hyphens.",
-    ),
+        "First part of server names: `PREFIX-execute-TIME-RANDOM`. Lower case letters, digits and hyphens.",
+    )
+    .example("ehos"),
     key(
         Section::Ehos,
         "flavors",
@@ -395,14 +424,16 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Size { unit: Unit::Gibibytes, none: true },
         "none",
         "A scratch volume for each node; a bare number is in GiB. It is deleted with the node.",
-    ),
+    )
+    .example("# 50GiB"),
     key(
         Section::Ehos,
         "floating_ip",
         Kind::FloatingIp,
         "none",
         "Whether nodes get a floating IP: none, auto, or the name of a pool.",
-    ),
+    )
+    .example("none"),
     key(
         Section::Ehos,
         "userdata_file",
@@ -410,6 +441,7 @@ pub(crate) static KEYS: &[Key] = &[
         "",
         "Your own execute.yaml, in place of the one in share/.",
     )
+    .example("None")
     .old(&["ehos_daemon.execute_config"]),
     // The daemon.
     key(
@@ -418,7 +450,8 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Text,
         "",
         "Where ehosd_deploy puts the master; the only cloud, if there is one.",
-    ),
+    )
+    .example("None"),
     key(
         Section::Daemon,
         "nodes_min",
@@ -426,8 +459,10 @@ pub(crate) static KEYS: &[Key] = &[
         "2",
         "Nodes that are always there; unless set, at most `nodes_max`.",
     )
+    .example("2")
     .old(&["ehos.nodes_min"]),
     key(Section::Daemon, "nodes_max", COUNT, "6", "The most nodes there are, over all clouds.")
+        .example("6")
         .old(&["ehos.nodes_max"]),
     key(
         Section::Daemon,
@@ -436,6 +471,7 @@ pub(crate) static KEYS: &[Key] = &[
         "2",
         "Idle nodes kept in reserve, below `nodes_max`; unless set, at most `nodes_max`.",
     )
+    .example("2")
     .old(&["ehos.nodes_spare"]),
     key(
         Section::Daemon,
@@ -452,52 +488,61 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Word(&["round-robin", "random", "fill-first", "cheapest", "least-waste"]),
         "round-robin",
         "Which cloud and flavor the next node gets.",
-    ),
+    )
+    .example("round-robin"),
     key(
         Section::Daemon,
         "min_cores",
         COUNT,
         "4",
         "A cloud is left alone when its quota has no more cores than this left.",
-    ),
+    )
+    .example("4"),
     key(
         Section::Daemon,
         "min_ram",
         Kind::Size { unit: Unit::Gibibytes, none: false },
         "8",
         "The same for memory; a bare number is in GiB.",
-    ),
-    key(Section::Daemon, "min_instances", COUNT, "0", "The same for servers."),
+    )
+    .example("8"),
+    key(Section::Daemon, "min_instances", COUNT, "0", "The same for servers.").example("0"),
     key(
         Section::Daemon,
         "idle_grace",
         Kind::Duration { zero: true, none: false },
         "5m",
         "A node that has been idle for less is not drained.",
-    ),
+    )
+    .example("5m"),
     key(
         Section::Daemon,
         "boot_timeout",
         TIME,
         "20m",
         "From the create call to a slot in the pool; then the node has failed and is replaced.",
-    ),
-    key(Section::Daemon, "lost_timeout", TIME, "10m", "A node that is not heard of for that long is lost."),
+    )
+    .example("20m"),
+    key(Section::Daemon, "lost_timeout", TIME, "10m", "A node that is not heard of for that long is lost.")
+        .example("10m"),
     key(
         Section::Daemon,
         "drain_timeout",
         Kind::Duration { zero: false, none: true },
         "none",
         "How long the jobs of a draining node may go on; none: as long as they take.",
-    ),
-    key(Section::Daemon, "max_creating", POSITIVE, "20", "Servers being built at one time, per cloud."),
+    )
+    .example("none"),
+    key(Section::Daemon, "max_creating", POSITIVE, "20", "Servers being built at one time, per cloud.")
+        .example("20"),
     key(
         Section::Daemon,
         "listen",
         Kind::Listen,
         "127.0.0.1:9680",
         "Status page, API and metrics; none: off.",
-    ),
+    )
+    .example("127.0.0.1:9680"),
     key(
         Section::Daemon,
         "state_dir",
@@ -505,7 +550,8 @@ pub(crate) static KEYS: &[Key] = &[
         "/var/lib/ehos",
         "History and recorded ticks; losing it loses no server. With embedded clouds it is \
          $XDG_RUNTIME_DIR/ehos-demo unless set.",
-    ),
+    )
+    .example("/var/lib/ehos"),
     // The pool.
     key(
         Section::Condor,
@@ -521,21 +567,24 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Secret,
         "",
         "Pool password or signing key. Set by ehos_build_images or ehosd_deploy.",
-    ),
+    )
+    .example("None"),
     key(
         Section::Condor,
         "authentication",
         Kind::Word(&["idtokens", "password"]),
         "idtokens",
         "How nodes are let into the pool.",
-    ),
+    )
+    .example("idtokens"),
     key(
         Section::Condor,
         "token_lifetime",
         TIME,
         "7d",
         "How long the token is good for with which a node joins.",
-    ),
+    )
+    .example("7d"),
     key(
         Section::Condor,
         "pool_id",
@@ -543,7 +592,8 @@ pub(crate) static KEYS: &[Key] = &[
         "",
         "The pool's name in the metadata of everything EHOS makes; what does not carry it is never touched. \
          PREFIX@HOST_IP unless set; do not change it while there are nodes.",
-    ),
+    )
+    .example("# ehos@bergen"),
     // The embedded pool.
     key(Section::Embedded, "load", Kind::Rows(Section::Load), "", "Jobs that ehosd submits to itself."),
     key(Section::Load, "jobs", POSITIVE, "1", "How many."),

@@ -12,6 +12,7 @@ mod keys;
 mod load;
 mod login;
 mod problem;
+mod reference;
 mod report;
 mod settings;
 mod source;
@@ -22,6 +23,7 @@ pub use changes::{Change, changes};
 pub use find::{NotFound, find, find_in};
 pub use load::{Environment, Loaded, load, load_with};
 pub use problem::{Place, Problem, Problems, Severity};
+pub use reference::{example_yaml, reference_markdown};
 pub use settings::{
     Authentication, Backend, CloudSettings, CondorSettings, Config, DaemonSettings, EmbeddedFlavor,
     EmbeddedSettings, LoadItem,

@@ -143,13 +143,15 @@ pub(crate) fn read(path: &Path, report: &mut Report) -> Option<(Node, usize)> {
     let file = report.sources.len();
     let at = |at: usize| Some(At { file, range: at..at + 1 });
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let broken = std::str::from_utf8(bytes).map_err(|error| error.valid_up_to()).err();
-    let broken = bytes.iter().position(|byte| *byte == 0).or(broken);
+    let not_utf8 =
+        std::str::from_utf8(bytes).err().map(|error| (error.valid_up_to(), "not UTF-8 from here on"));
+    let zero = bytes.iter().position(|byte| *byte == 0).map(|zero| (zero, "a zero byte, as in no text"));
+    let broken = not_utf8.into_iter().chain(zero).min_by_key(|(offset, _)| *offset);
     let text = String::from_utf8_lossy(bytes).into_owned();
     report.sources.push(Source { path: path.to_owned(), text, masks: Vec::new(), understood: false });
-    if let Some(offset) = broken {
+    if let Some((offset, label)) = broken {
         let finding = Finding::error(at(offset), "this is no text file")
-            .label("not UTF-8 from here on")
+            .label(label)
             .help("a configuration is YAML in UTF-8");
         report.push(finding);
         return None;
@@ -160,6 +162,9 @@ pub(crate) fn read(path: &Path, report: &mut Report) -> Option<(Node, usize)> {
         source.understood = true;
     }
     for fault in faults {
+        if let Some(range) = fault.dropped {
+            report.hide(&At { file, range });
+        }
         let other = fault.other.map(|range| At { file, range });
         let mut finding = Finding::error(Some(At { file, range: fault.range }), fault.title)
             .label(fault.label)

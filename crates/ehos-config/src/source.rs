@@ -167,7 +167,7 @@ fn unknown(line: &str) -> Option<Range<usize>> {
     let indent = line.len()
         - line.trim_start_matches(|char: char| char.is_whitespace() || "-{[\"'".contains(char)).len();
     let rest = line.get(indent..)?;
-    if rest.starts_with('#') {
+    if rest.starts_with('#') || !rest.contains(|char: char| char.is_alphanumeric()) {
         return None;
     }
     let word = rest.split(|char| !is_word(char)).next()?;
@@ -177,7 +177,7 @@ fn unknown(line: &str) -> Option<Range<usize>> {
         let skip =
             value.len() - value.trim_start_matches(|char: char| char.is_whitespace() || char == ':').len();
         let first = value.get(skip..)?.split(char::is_whitespace).next()?;
-        return Some(after + skip + first.len()..line.len());
+        return Some(value_start(line, after + skip + first.len())..line.len());
     }
     let is_key = line.get(after..)?.trim_start().starts_with(':');
     Some(if is_key { value_start(line, after)..line.len() } else { 0..line.len() })

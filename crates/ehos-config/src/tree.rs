@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
+use crate::keys;
+
 /// The most parts a file may have once its aliases are written out.
 const PARTS_MAX: usize = 20_000;
 
@@ -86,20 +88,13 @@ pub(crate) struct Fault {
     pub(crate) help: Vec<String>,
     /// The first of two equal keys.
     pub(crate) other: Option<Range<usize>>,
-    /// Whether reading went on behind it.
-    pub(crate) recovered: bool,
+    /// What is left out of the tree and might be a secret.
+    pub(crate) dropped: Option<Range<usize>>,
 }
 
 impl Fault {
     fn new(range: Range<usize>, title: impl Into<String>, label: impl Into<String>) -> Self {
-        Self {
-            range,
-            title: title.into(),
-            label: label.into(),
-            help: Vec::new(),
-            other: None,
-            recovered: false,
-        }
+        Self { range, title: title.into(), label: label.into(), help: Vec::new(), other: None, dropped: None }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
@@ -291,7 +286,8 @@ fn add(entries: &mut Vec<Entry>, entry: Entry) -> Option<Fault> {
         let mut fault =
             Fault::new(entry.key_range, format!("`{}` is there twice", entry.key), "once more here");
         fault.other = Some(first.key_range.clone());
-        fault.recovered = true;
+        let may_be_shown = keys::is_harmless(&entry.key) && entry.value.scalar().is_some();
+        fault.dropped = (!may_be_shown).then_some(entry.value.range);
         return Some(fault.help("remove one of the two"));
     }
     entries.push(entry);
@@ -324,6 +320,13 @@ fn scan_fault(error: &ScanError, text: &str) -> Fault {
         let after = body.get(word..).unwrap_or_default();
         if word > 0 && after.starts_with(':') && after.len() > 1 && !after.starts_with(": ") {
             fault = fault.help("a space is needed behind the `:` of a key");
+        }
+        if after.starts_with(' ')
+            && !after.trim_start().starts_with(':')
+            && keys::is_key(body.get(..word).unwrap_or_default())
+        {
+            fault =
+                fault.help(format!("is a `:` missing behind `{}`?", body.get(..word).unwrap_or_default()));
         }
         if body.matches(": ").count() > 1 && !body.starts_with(['#', '{']) {
             fault = fault.help("a value with `: ` in it must stand in quotes");
