@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use ehos_model::{CloudName, Demand, Resources, SlotState};
 
+use crate::Deletable;
 use crate::inventory::{Node, Phase, Stray};
 use crate::look::Look;
 use crate::packer::{Packer, decreasing};
@@ -115,6 +116,7 @@ fn resumable(look: &Look) -> Vec<usize> {
     for (i, node) in look.inventory.nodes.iter().enumerate() {
         if matches!(node.phase, Phase::Draining { .. } | Phase::Drained { .. })
             && look.may_touch(node)
+            && Deletable::overdue(node, look.policy.drain_timeout, look.at()).is_none()
             && node.server.as_ref().is_some_and(|server| server.status == ehos_model::ServerStatus::Active)
         {
             candidates.push((matches!(node.phase, Phase::Drained { .. }), i));

@@ -148,13 +148,19 @@ impl Memory {
         self
     }
 
-    /// Writes down what is about to be bought. To be kept on disk before the plan is carried out.
+    /// Writes down what is about to be bought and resumed. To be kept on disk before the plan is carried out.
     #[must_use]
     pub fn intending(mut self, plan: &Plan, at: Timestamp) -> Self {
         for step in &plan.steps {
-            if let Action::Create { node, cloud, flavor } = &step.action {
-                self.orders.insert(node.clone(), Order { cloud: cloud.clone(), flavor: flavor.clone(), at });
-                self.last_cloud = Some(cloud.clone());
+            match &step.action {
+                Action::Create { node, cloud, flavor } => {
+                    let order = Order { cloud: cloud.clone(), flavor: flavor.clone(), at };
+                    self.orders.insert(node.clone(), order);
+                    self.last_cloud = Some(cloud.clone());
+                }
+                // An ad that still reads drained must not be believed after a kill: jobs may run there already.
+                Action::Resume { node, .. } => self.mark(node, |node| node.resume_asked = Some(at)),
+                Action::Drain { .. } | Action::Delete(_) | Action::Release { .. } => {}
             }
         }
         self

@@ -1,0 +1,120 @@
+//! Steady demand is met, and what is met stays: after convergence the plan is empty.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{World, cloud, cloud_policy, draft, size};
+use ehos_model::{NodeAllocation, NodeLimits, PolicyDraft, Resources};
+use proptest::prelude::*;
+
+fn world(min: u32, max: u32, spare: u32, allocation: NodeAllocation, overhead: u64) -> World {
+    let clouds = vec![cloud_policy("bergen", &["small", "large"]), cloud_policy("oslo", &["medium", "gpu"])];
+    let limits = NodeLimits::new(min, max, spare).unwrap();
+    let mut world = World::new(
+        PolicyDraft { limits, allocation, clouds, ..draft() },
+        vec![
+            ("bergen", cloud(&[("small", size(2, 4, 0)), ("large", size(8, 16, 0))])),
+            ("oslo", cloud(&[("medium", size(4, 8, 0)), ("gpu", size(8, 32, 2))])),
+        ],
+    );
+    world.overhead = overhead;
+    world
+}
+
+fn shape() -> impl Strategy<Value = Resources> {
+    (1..=8_u32, 1..=15_u64, prop_oneof![5 => Just(0_u32), 1 => 1..=2_u32])
+        .prop_map(|(cores, gib, gpus)| size(cores, gib, gpus))
+}
+
+fn allocation() -> impl Strategy<Value = NodeAllocation> {
+    prop_oneof![
+        Just(NodeAllocation::RoundRobin),
+        Just(NodeAllocation::Random),
+        Just(NodeAllocation::FillFirst),
+        Just(NodeAllocation::Cheapest),
+        Just(NodeAllocation::LeastWaste),
+    ]
+}
+
+const FOR_EVER: u32 = 1_000_000;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Jobs that never end all get to run; then nothing is done any more, and no node is there for nothing.
+    #[test]
+    fn steady_demand_is_met_and_then_nothing_is_done(
+        min in 0..3_u32,
+        spare in 0..3_u32,
+        allocation in allocation(),
+        overhead in prop_oneof![Just(0), Just(242_u64)],
+        shapes in proptest::collection::vec((shape(), 1..8_u64), 1..6),
+    ) {
+        let mut world = world(min, 60, spare, allocation, overhead);
+        for (request, jobs) in &shapes {
+            world.submit(*request, *jobs, FOR_EVER);
+        }
+        let jobs = world.idle_jobs();
+        for _ in 0..120 {
+            world.tick(false);
+            world.advance(30);
+        }
+        prop_assert_eq!(world.idle_jobs(), 0, "all of them run");
+        // Jobs without GPUs may come first on a node that was bought for its GPUs, and another one is bought.
+        prop_assert!(world.created <= 2 * jobs + u64::from(min.max(spare)), "{} nodes for {} jobs", world.created, jobs);
+        for _ in 0..5 {
+            let (inventory, plan, _) = world.tick(false);
+            prop_assert_eq!(plan.steps, vec![]);
+            prop_assert_eq!(plan.unmet, vec![]);
+            let idle = inventory.nodes.iter().filter(|node| node.phase.word() == "idle").count();
+            prop_assert!(idle <= usize::try_from(min.max(spare)).unwrap());
+            world.advance(30);
+        }
+    }
+
+    /// What a tick has ordered is not ordered again by the next, at whatever stage it is.
+    #[test]
+    fn what_is_bought_is_not_bought_again(
+        allocation in allocation(),
+        shapes in proptest::collection::vec((shape(), 1..30_u64), 1..6),
+        wait in 0..60_u32,
+    ) {
+        let mut world = world(0, 60, 0, allocation, 0);
+        for (request, jobs) in &shapes {
+            world.submit(*request, *jobs, FOR_EVER);
+        }
+        // The first ticks may be held up by max_creating; while nothing joins, the rest must be nothing.
+        world.join_seconds = 600;
+        for _ in 0..10 {
+            world.tick(false);
+            world.advance(20);
+        }
+        let created = world.created;
+        world.advance(wait);
+        let (_, plan, _) = world.tick(false);
+        prop_assert_eq!(world.created, created, "{:?}", plan.steps);
+    }
+}
+
+/// The Python EHOS made one node a loop; a burst is planned at once here.
+#[test]
+fn a_burst_is_planned_in_one_tick() {
+    let mut world = world(0, 60, 0, NodeAllocation::FillFirst, 0);
+    world.submit(size(1, 2, 0), 100, 600);
+    let (_, plan, _) = world.tick(false);
+    assert_eq!(plan.steps.len(), 14, "100 jobs: 8 on each of 12 large nodes, 2 on each of 2 small ones");
+}
+
+#[test]
+fn jobs_end_and_the_pool_goes_back_to_its_minimum() {
+    let mut world = world(1, 10, 0, NodeAllocation::RoundRobin, 242);
+    world.submit(size(2, 3, 0), 30, 300);
+    world.submit(size(8, 20, 2), 3, 300);
+    for _ in 0..200 {
+        world.tick(false);
+        world.advance(30);
+    }
+    assert_eq!((world.finished, world.idle_jobs(), world.servers()), (33, 0, 1));
+    assert_eq!(world.at - Duration::from_mins(100), "2026-01-01T00:00:00Z".parse().unwrap());
+}
