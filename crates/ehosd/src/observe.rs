@@ -124,103 +124,64 @@ async fn join<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (
 #[cfg(test)]
 mod tests {
     use super::*;
-    use async_trait::async_trait;
-    use ehos_cloud::ServerOrder;
-    use ehos_condor::{Cluster, JobCounts, SleepJobs};
-    use ehos_model::{Machine, NodeId, Quota, ServerId};
-    use secrecy::SecretString;
+    use ehos_sim::{EmbeddedCloudSettings, Health, World, WorldSettings};
 
-    /// A pool whose slots cannot be seen.
-    struct HalfBlind;
-
-    #[async_trait]
-    impl Pool for HalfBlind {
-        async fn demand(&self) -> Result<Vec<Demand>, Failure> {
-            Ok(Vec::new())
-        }
-        async fn slots(&self) -> Result<Vec<Slot>, Failure> {
-            Err(Failure::transient("the collector came up 3 s ago"))
-        }
-        async fn drain(&self, _: &Machine, _: &str) -> Result<(), Failure> {
-            Ok(())
-        }
-        async fn resume(&self, _: &Machine) -> Result<(), Failure> {
-            Ok(())
-        }
-        async fn forget(&self, _: &Machine) -> Result<(), Failure> {
-            Ok(())
-        }
-        async fn join_token(&self, _: &NodeId, _: Duration) -> Result<SecretString, Failure> {
-            Ok(SecretString::default())
-        }
-        async fn submit(&self, _: &SleepJobs) -> Result<Cluster, Failure> {
-            Ok(Cluster(1))
-        }
-        async fn jobs(&self, _: Cluster) -> Result<JobCounts, Failure> {
-            Ok(JobCounts::default())
-        }
-        async fn queue_changed(&self) {}
+    /// A world of its own with two clouds.
+    fn world() -> (World, Arc<dyn Pool>, Vec<Arc<dyn Cloud>>) {
+        let world = World::new(WorldSettings::new(1));
+        let cloud = |name: &str| -> Arc<dyn Cloud> {
+            Arc::new(world.add_cloud(EmbeddedCloudSettings::new(name, "pool".into())))
+        };
+        let clouds = vec![cloud("quick"), cloud("silent")];
+        let pool = Arc::new(world.pool());
+        (world, pool, clouds)
     }
 
-    /// A cloud that takes its time.
-    struct Slow(CloudName, Duration);
+    #[tokio::test(start_paused = true)]
+    async fn a_collector_that_has_just_come_up_is_unknown_and_not_empty() {
+        let (world, pool, clouds) = world();
+        world.faults().restart_collector(Duration::from_secs(60));
+        let snapshot = Observer::default().look(&pool, &clouds, 1).await;
+        assert!(snapshot.demand.seen().is_some(), "the queue is another daemon's");
+        assert!(snapshot.slots.unknown().is_some(), "{:?}", snapshot.slots);
+    }
 
-    #[async_trait]
-    impl Cloud for Slow {
-        fn name(&self) -> &CloudName {
-            &self.0
-        }
-        async fn servers(&self) -> Result<Vec<Server>, Failure> {
-            tokio::time::sleep(self.1).await;
-            Ok(Vec::new())
-        }
-        async fn offer(&self) -> Result<CloudOffer, Failure> {
-            let quota = Quota::default();
-            Ok(CloudOffer { cloud: self.0.clone(), flavors: Vec::new(), image: None, quota })
-        }
-        async fn create(&self, _: &ServerOrder) -> Result<ServerId, Failure> {
-            Err(Failure::rejected("not here"))
-        }
-        async fn delete(&self, _: &ServerId) -> Result<(), Failure> {
-            Ok(())
-        }
-        async fn console(&self, _: &ServerId, _: u32) -> Result<String, Failure> {
-            Ok(String::new())
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_cloud_is_unknown_and_is_waited_for_once() {
+        let (world, pool, clouds) = world();
+        world.faults().cloud_health(&"silent".into(), Health::Hanging);
+        let mut observer = Observer::default();
+        for (row, waited) in
+            [("first", PATIENCE), ("the open question is not waited for again", Duration::ZERO)]
+        {
+            let began = Instant::now();
+            let snapshot = observer.look(&pool, &clouds, 1).await;
+            assert_eq!(began.elapsed().as_secs(), waited.as_secs(), "{row}");
+            assert!(snapshot.clouds["quick"].servers.seen().is_some(), "{row}");
+            assert!(snapshot.clouds["silent"].servers.unknown().is_some(), "{row}");
+            assert!(snapshot.clouds["silent"].offer.unknown().is_some(), "{row}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_cloud_is_unknown_and_costs_the_others_little() {
-        let pool: Arc<dyn Pool> = Arc::new(HalfBlind);
-        let clouds: Vec<Arc<dyn Cloud>> = vec![
-            Arc::new(Slow("quick".into(), Duration::ZERO)),
-            Arc::new(Slow("silent".into(), Duration::from_secs(3600))),
-        ];
-        let mut observer = Observer::default();
-
-        let first = observer.look(&pool, &clouds, 1).await;
-        assert!(first.clouds["quick"].servers.seen().is_some());
-        assert!(first.clouds["silent"].servers.seen().is_none());
-        assert!(first.demand.seen().is_some());
-        assert_eq!(first.slots.unknown(), Some("the collector came up 3 s ago"), "unknown, not empty");
-
-        let began = Instant::now();
-        let second = observer.look(&pool, &clouds, 2).await;
-        assert_eq!(began.elapsed(), Duration::ZERO, "the open question is not waited for again");
-        assert!(second.clouds["quick"].servers.seen().is_some());
-        assert!(second.clouds["silent"].servers.seen().is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_late_answer_counts_when_it_comes() {
-        let pool: Arc<dyn Pool> = Arc::new(HalfBlind);
-        let clouds: Vec<Arc<dyn Cloud>> = vec![Arc::new(Slow("late".into(), Duration::from_secs(15)))];
-        let mut observer = Observer::default();
-        let first = observer.look(&pool, &clouds, 1).await;
-        assert!(first.clouds["late"].servers.seen().is_none(), "not after 10 s");
-        tokio::time::advance(Duration::from_secs(6)).await;
-        tokio::task::yield_now().await;
-        let second = observer.look(&pool, &clouds, 2).await;
-        assert!(second.clouds["late"].servers.seen().is_some(), "the answer to the first question");
+    async fn a_late_answer_counts_when_it_comes_and_not_when_it_is_old() {
+        for (after, waited) in [(15, 0), (90, 1)] {
+            let (world, pool, clouds) = world();
+            let mut observer = Observer::default();
+            world.faults().cloud_health(&"silent".into(), Health::Hanging);
+            let first = observer.look(&pool, &clouds, 1).await;
+            assert!(first.clouds["silent"].servers.seen().is_none());
+            world.faults().heal();
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            let open = &observer.late["silent"];
+            assert!(open.answer.is_finished(), "it has answered meanwhile");
+            observer.late.get_mut("silent").unwrap().asked = Timestamp::now() - Duration::from_secs(after);
+            let began = Instant::now();
+            let second = observer.look(&pool, &clouds, 2).await;
+            assert!(began.elapsed() <= Duration::from_secs(waited));
+            let Observed::Seen { at, .. } = &second.clouds["silent"].servers else { panic!("{second:?}") };
+            let age = ehos_model::elapsed(*at, second.at).as_secs();
+            assert_eq!(age, if after < STALE.as_secs() { after } else { 0 }, "as old as the question");
+        }
     }
 }

@@ -91,8 +91,9 @@ fn describe(view: &CloudView) -> String {
             let quota = &offer.quota;
             let left = |left: u64| if left == u64::MAX { "no limit".to_owned() } else { left.to_string() };
             format!(
-                "{} servers, left {} servers, {} cores, {} MiB",
+                "{} server{}, left {} servers, {} cores, {} MiB",
                 servers.len(),
+                if servers.len() == 1 { "" } else { "s" },
                 left(quota.instances.left()),
                 left(quota.cores.left()),
                 left(quota.memory.left())

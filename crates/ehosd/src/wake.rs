@@ -66,6 +66,8 @@ pub(crate) struct Waker {
     stop: watch::Receiver<bool>,
     hangup: Signal,
     files: Files,
+    /// When the files are looked at next; goes on over the ticks, however short the waits between them.
+    look: Instant,
 }
 
 impl Waker {
@@ -74,7 +76,12 @@ impl Waker {
     /// # Errors
     /// Where the signal cannot be listened to.
     pub(crate) fn new(stop: watch::Receiver<bool>, files: Vec<PathBuf>) -> std::io::Result<Self> {
-        Ok(Self { stop, hangup: signal(SignalKind::hangup())?, files: Files::new(files) })
+        Ok(Self {
+            stop,
+            hangup: signal(SignalKind::hangup())?,
+            files: Files::new(files),
+            look: Instant::now() + FILES,
+        })
     }
 
     /// Tells whether the end has been asked for.
@@ -94,7 +101,6 @@ impl Waker {
             return Wake::Stop;
         }
         let mut window: Option<(Instant, Instant)> = None;
-        let mut look = Instant::now() + FILES;
         loop {
             let batch_end = window.map(|(quiet, latest)| quiet.min(latest));
             tokio::select! {
@@ -102,13 +108,13 @@ impl Waker {
                 _ = self.stop.changed() => return Wake::Stop,
                 _ = self.hangup.recv() => return Wake::Reload,
                 () = self::until(batch_end) => return Wake::Queue,
-                () = sleep_until(until), if window.is_none() => return Wake::Time,
-                () = sleep_until(look) => {
+                () = sleep_until(self.look) => {
+                    self.look = Instant::now() + FILES;
                     if self.files.changed() {
                         return Wake::Reload;
                     }
-                    look = Instant::now() + FILES;
                 }
+                () = sleep_until(until), if window.is_none() => return Wake::Time,
                 () = queue_changed() => {
                     let now = Instant::now();
                     let latest = window.map_or(now + WINDOW, |(_, latest)| latest);
