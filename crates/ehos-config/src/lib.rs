@@ -17,6 +17,7 @@ mod report;
 mod settings;
 mod source;
 mod tree;
+mod units;
 mod value;
 
 pub use changes::{Change, changes};

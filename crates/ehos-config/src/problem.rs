@@ -2,7 +2,7 @@
 //!
 //! Deliberately holds no source text but the masked line, so that no secret can come out of it, not even through Debug.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -120,9 +120,9 @@ impl Problems {
         let count = |severity| self.0.iter().filter(|problem| problem.severity == severity).count();
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
         let plural = |n: usize| if n == 1 { "" } else { "s" };
-        text.push_str(&format!("{errors} error{}", plural(errors)));
+        let _ = write!(text, "{errors} error{}", plural(errors));
         if warnings > 0 {
-            text.push_str(&format!(", {warnings} warning{}", plural(warnings)));
+            let _ = write!(text, ", {warnings} warning{}", plural(warnings));
         }
         text
     }

@@ -11,7 +11,8 @@ use std::time::Duration;
 use ehos_model::Mebibytes;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::keys::{Kind, Unit};
+use crate::keys::Kind;
+use crate::units::{duration, size, spell};
 
 /// A value that its key accepts.
 #[derive(Clone, Debug)]
@@ -79,22 +80,6 @@ impl fmt::Display for Value {
 fn spell_row(row: &Row) -> String {
     let values: Vec<String> = row.iter().map(|(key, value)| format!("{key}: {value}")).collect();
     format!("{{{}}}", values.join(", "))
-}
-
-/// Writes a time as one would in the file: `1h 30m`.
-fn spell(time: Duration) -> String {
-    let mut seconds = time.as_secs();
-    let mut parts = Vec::new();
-    for (unit, length) in [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
-        if seconds >= length {
-            parts.push(format!("{}{unit}", seconds / length));
-            seconds %= length;
-        }
-    }
-    if time.subsec_millis() > 0 {
-        parts.push(format!("{}ms", time.subsec_millis()));
-    }
-    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
 impl Kind {
@@ -167,7 +152,7 @@ pub(crate) fn read(kind: Kind, text: &str, folder: &Path) -> Result<Value, Optio
         return Ok(Value::None);
     }
     let value = match kind {
-        Kind::Text => single_line(text).map(Value::Text)?,
+        Kind::Text | Kind::FloatingIp => single_line(text).map(Value::Text)?,
         Kind::Texts => single_line(text).map(|text| Value::Texts(vec![text]))?,
         Kind::Path => single_line(text).map(|text| Value::Path(folder.join(text)))?,
         Kind::Url => address(text).map(Value::Text)?,
@@ -208,7 +193,6 @@ pub(crate) fn read(kind: Kind, text: &str, folder: &Path) -> Result<Value, Optio
         }
         Kind::Size { unit, .. } => Value::Size(size(text, unit).ok_or(None)?),
         Kind::Word(words) => Value::Word(word(text, words)?),
-        Kind::FloatingIp => single_line(text).map(Value::Text)?,
         Kind::Listen => Value::Address(listen(text)?),
         Kind::Part(_) | Kind::Rows(_) | Kind::Clouds => return Err(None),
     };
@@ -275,66 +259,6 @@ fn listen(text: &str) -> Result<SocketAddr, Option<String>> {
             .is_ok()
             .then(|| format!("to listen on this machine alone, write 127.0.0.1:{text}"))
     })
-}
-
-/// Reads a decimal number as a whole one and what it is to be divided by.
-fn decimal(text: &str) -> Option<(u128, u128)> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.len() <= 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !digits(whole) || !digits(part) || (text.contains('.') && part.is_empty()) {
-        return None;
-    }
-    let scale = 10_u128.pow(u32::try_from(part.len()).ok()?);
-    Some((format!("{whole}{part}").parse().ok()?, scale))
-}
-
-/// Reads `30`, `0.5`, `5m`, `1h 30m`, `7 days`; at most a hundred years.
-fn duration(text: &str) -> Option<Duration> {
-    let mut rest = text.trim();
-    let mut millis = 0_u128;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let number = rest.find(|char: char| !(char.is_ascii_digit() || char == '.')).unwrap_or(rest.len());
-        let (digits, after) = rest.split_at_checked(number)?;
-        let after = after.trim_start();
-        let unit = after.find(|char: char| !char.is_ascii_alphabetic()).unwrap_or(after.len());
-        let (unit, after) = after.split_at_checked(unit)?;
-        let length = match unit {
-            "ms" => 1,
-            "" | "s" | "sec" | "secs" | "second" | "seconds" => 1000,
-            "m" | "min" | "mins" | "minute" | "minutes" => 60_000,
-            "h" | "hour" | "hours" => 3_600_000,
-            "d" | "day" | "days" => 86_400_000,
-            "w" | "week" | "weeks" => 604_800_000,
-            _ => return None,
-        };
-        if unit.is_empty() && (rest != text.trim() || !after.is_empty()) {
-            return None;
-        }
-        let (number, scale) = decimal(digits)?;
-        millis = millis.checked_add(number.checked_mul(length)? / scale)?;
-        rest = after.trim_start();
-    }
-    let hundred_years = 100 * 366 * 86_400_000;
-    u64::try_from(millis).ok().filter(|millis| *millis <= hundred_years).map(Duration::from_millis)
-}
-
-/// Reads `8`, `1.5`, `8GiB`, `512 MB`; G and GB count as GiB, as HTCondor and OpenStack count. Rounds up to whole MiB.
-fn size(text: &str, bare: Unit) -> Option<Mebibytes> {
-    let number = text.find(|char: char| !(char.is_ascii_digit() || char == '.')).unwrap_or(text.len());
-    let (digits, unit) = text.split_at_checked(number)?;
-    let kibibytes: u128 = match (unit.trim().to_ascii_lowercase().as_str(), bare) {
-        ("k" | "kb" | "kib", _) => 1,
-        ("m" | "mb" | "mib", _) | ("", Unit::Mebibytes) => 1024,
-        ("g" | "gb" | "gib", _) | ("", Unit::Gibibytes) => 1024 * 1024,
-        ("t" | "tb" | "tib", _) => 1024 * 1024 * 1024,
-        _ => return None,
-    };
-    let (number, scale) = decimal(digits)?;
-    let mebibytes = number.checked_mul(kibibytes)?.div_ceil(scale.checked_mul(1024)?);
-    u64::try_from(mebibytes).ok().filter(|size| *size <= 1 << 40).map(Mebibytes)
 }
 
 /// Finds the word that was probably meant.

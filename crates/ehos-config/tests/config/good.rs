@@ -355,10 +355,7 @@ fn yaml_that_people_write() {
 #[test]
 fn paths_are_relative_to_their_file() {
     let files = Files::new();
-    let path = files.write(
-        "etc/ehos.yaml",
-        with("ehos:", "  userdata_file: my/execute.yaml").replace("condor:", "condor:"),
-    );
+    let path = files.write("etc/ehos.yaml", with("ehos:", "  userdata_file: my/execute.yaml"));
     let config = files.load(&[path]).unwrap().config;
     assert_eq!(config.clouds[0].userdata_file, Some(files.folder.path().join("etc/my/execute.yaml")));
     let path = files.write("ehos.yaml", with("ehos:", "  userdata_file: ~/execute.yaml"));

@@ -1,4 +1,5 @@
 //! Whole files through the public interface.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may end a test")]
 
 mod bad;
 mod documents;

@@ -48,8 +48,7 @@ fn a_password_file_holds_the_password() {
     assert!(files.told(std::slice::from_ref(&path)).contains("the password file holds no password"));
     std::fs::remove_file(files.folder.path().join("bergen.password")).unwrap();
     assert!(files.told(std::slice::from_ref(&path)).contains("ehos.yaml:5:20"), "the place that names it");
-    let both =
-        files.write("both.yaml", format!("{GOOD}").replace("username", "password_file: x\n    username"));
+    let both = files.write("both.yaml", GOOD.replace("username", "password_file: x\n    username"));
     assert!(files.told(&[both]).contains("`password` and `password_file` are both set"));
 }
 
