@@ -17,12 +17,13 @@ const JOBS: usize = 100_000;
 const GROUPS: usize = 200;
 const RUNS: usize = 5;
 
-/// The two queries that one observation cannot do without.
-const DEMAND: &str = "condor_q -allusers -group-by -constraint 'JobStatus==1 && JobUniverse==5' \
-    -attributes JobStatus,JobUniverse,RequestCpus,RequestMemory,RequestDisk,RequestGPUs,Requirements -json";
-const SLOT_ADS: &str = "condor_status -json -constraint PartitionableSlot -attributes \
-    Machine,Name,State,Activity,SlotType,TotalSlotCpus,TotalSlotMemory,Cpus,Memory,ChildCpus,NumDynamicSlots,\
-    Draining,LastHeardFrom,MyCurrentTime,DaemonStartTime";
+/// The two queries that one observation cannot do without, as ehos-condor asks them.
+const DEMAND: &str = "condor_q -allusers -group-by -constraint 'JobStatus==1&&JobUniverse==5' -af:tV \
+    JobCount JobStatus JobUniverse RequestCpus RequestMemory RequestDisk RequestGPUs 'unparse(Requirements)'";
+const SLOT_ADS: &str = "condor_status -sort no -constraint 'SlotType=!=\"Dynamic\"&&Offline=!=true' -af:tV \
+    Name Machine SlotType State Activity TotalSlotCpus TotalSlotMemory TotalSlotDisk TotalSlotGPUs \
+    Cpus Memory Disk GPUs NumDynamicSlots Draining JobStarts LastHeardFrom DaemonStartTime \
+    EnteredCurrentState EhosNode EhosCloud EhosFlavor";
 
 /// Fills the pool and times the queries.
 ///
@@ -74,8 +75,8 @@ impl Pool<'_> {
 
         let (demand, groups) = self.time(DEMAND)?;
         let (slots, ads) = self.time(SLOT_ADS)?;
-        ensure!(groups.matches("JobCount").count() == GROUPS, "the queue does not show {GROUPS} groups");
-        ensure!(ads.matches("\"Name\"").count() == SLOTS, "the collector does not show {SLOTS} slots");
+        ensure!(groups.lines().count() == GROUPS, "the queue does not show {GROUPS} groups");
+        ensure!(ads.lines().count() == SLOTS, "the collector does not show {SLOTS} slots");
         println!("demand  {:8.0} ms  {:9} bytes", millis(demand), groups.len());
         println!("slots   {:8.0} ms  {:9} bytes", millis(slots), ads.len());
         Ok(Figure {
