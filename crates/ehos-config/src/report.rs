@@ -10,6 +10,9 @@ use crate::source::{At, MASK, Source};
 /// Shorter secrets are masked where they stand, but not wherever the same letters occur.
 const SCRUB_MIN: usize = 6;
 
+/// So many problems are shown; a file with more is no configuration, and nobody reads on.
+const SHOWN_MAX: usize = 100;
+
 /// One thing that is wrong, not yet masked.
 pub(crate) struct Finding {
     pub(crate) severity: Severity,
@@ -75,6 +78,11 @@ impl Report {
         findings.sort_by_key(|finding| {
             finding.at.as_ref().map_or((usize::MAX, 0), |at| (at.file, at.range.start))
         });
+        let more = findings.split_off(findings.len().min(SHOWN_MAX));
+        if let Some(severity) = more.iter().map(|finding| finding.severity).min() {
+            let title = format!("and {} more problems, not shown", more.len());
+            findings.push(Finding { severity, ..Finding::error(None, title) });
+        }
         findings.into_iter().map(|finding| self.problem(finding)).collect()
     }
 

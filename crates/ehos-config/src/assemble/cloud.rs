@@ -147,7 +147,14 @@ impl Assembly<'_> {
         )
         .label("missing below this")
         .help("they are in your keystone file; or write `from_env: yes`, or `cloud: NAME` of a clouds.yaml");
-        self.report.push(finding);
+        // A later file that misspells a cloud adds one that has next to nothing.
+        let others =
+            self.document.clouds.iter().map(|(other, _)| other.as_str()).filter(|other| *other != name);
+        let near = value::nearest(name, others).filter(|_| absent.contains(&"`auth_url`".to_owned()));
+        self.report.push(match near {
+            Some(near) => finding.help(format!("did you mean the cloud `{near}`?")),
+            None => finding,
+        });
     }
 
     fn flavors(&mut self, name: &str, at: &At, backend: Option<&Backend>) -> Vec<String> {

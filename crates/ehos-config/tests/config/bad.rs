@@ -129,6 +129,23 @@ fn a_place_is_in_the_file_that_has_it() {
 }
 
 #[test]
+fn a_misspelt_cloud_of_a_later_file_is_suspected() {
+    let files = Files::new();
+    let first = files.write("ehos.yaml", GOOD);
+    let second = files.write("secrets.yaml", "clouds: {bergn: {password: swordfish}}\n");
+    golden("misspelt-cloud-in-a-later-file", &files.told(&[first, second]));
+}
+
+#[test]
+fn of_very_many_problems_the_first_are_shown() {
+    let mut text = GOOD.to_owned();
+    (0..2000).for_each(|i| writeln!(text, "x{i}: 1").unwrap());
+    let problems = crate::files::load(&text).unwrap_err();
+    assert_eq!(problems.iter().count(), 101);
+    assert!(problems.to_string().contains("error: and 1900 more problems, not shown"));
+}
+
+#[test]
 fn a_folder_is_no_file() {
     let files = Files::new();
     std::fs::create_dir(files.folder.path().join("ehos.yaml")).unwrap();
