@@ -3,6 +3,7 @@
 
 mod observe;
 mod plan;
+mod pool;
 
 use std::fmt;
 
