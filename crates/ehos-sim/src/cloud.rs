@@ -7,6 +7,7 @@ use ehos_cloud::{Cloud, ServerOrder};
 use ehos_model::{CloudName, CloudOffer, Failure, FailureKind, PoolId, Server, ServerId, ServerStatus};
 
 use crate::faults::Health;
+use crate::servers::Order;
 use crate::world::World;
 
 /// A cloud of an embedded world, as one pool sees it.
@@ -75,7 +76,13 @@ impl Cloud for EmbeddedCloud {
 
     async fn create(&self, order: &ServerOrder) -> Result<ServerId, Failure> {
         self.call().await?;
-        self.world.state().create(&self.name, &self.pool, order)
+        self.world.state().create(Order {
+            cloud: self.name.clone(),
+            pool: self.pool.clone(),
+            node: order.node.clone(),
+            role: order.role.clone(),
+            flavor: order.flavor.clone(),
+        })
     }
 
     async fn delete(&self, server: &ServerId) -> Result<(), Failure> {

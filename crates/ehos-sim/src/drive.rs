@@ -63,6 +63,12 @@ impl Driver {
         }
     }
 
+    /// Gives what it was begun with.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Starts anew as after a loss of the state directory: all that is known is what the clouds and the pool tell.
     pub fn lose_memory(&mut self) {
         self.memory = Memory::default();

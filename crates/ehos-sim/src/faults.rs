@@ -25,7 +25,9 @@ pub enum Health {
 pub(crate) enum NextServer {
     #[default]
     Fine,
-    AnswerLost,
+    AnswerLost {
+        late: Duration,
+    },
     Refused(Failure),
     Fails,
     NeverJoins,
@@ -56,9 +58,10 @@ impl Faults {
         self.world.tell_health_changed();
     }
 
-    /// Has the answer of the next create lost: it is carried out, and the caller learns of a transient failure.
-    pub fn lose_next_answer(&self, cloud: &CloudName) {
-        self.next(cloud, NextServer::AnswerLost);
+    /// Has the answer of the next create lost: the caller learns of a transient failure at once, and the order is
+    /// carried out all the same after `late`, as in a cloud whose queues are long.
+    pub fn lose_next_answer(&self, cloud: &CloudName, late: Duration) {
+        self.next(cloud, NextServer::AnswerLost { late });
     }
 
     /// Has the next create refused.

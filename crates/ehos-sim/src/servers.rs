@@ -5,7 +5,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ehos_cloud::ServerOrder;
 use ehos_model::{
     Allowance, CloudName, Failure, FailureKind, Flavor, FlavorName, Machine, NodeId, PoolId, Quota,
     Resources, Role, ServerId, ServerStatus,
@@ -21,6 +20,16 @@ pub(crate) struct CloudState {
     pub(crate) health: Health,
     /// What becomes of the next orders, one entry each.
     pub(crate) next: VecDeque<NextServer>,
+}
+
+/// An order that has reached its cloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) cloud: CloudName,
+    pub(crate) pool: PoolId,
+    pub(crate) node: NodeId,
+    pub(crate) role: Role,
+    pub(crate) flavor: FlavorName,
 }
 
 /// A server, with what the cloud alone knows of it.
@@ -62,54 +71,53 @@ impl State {
         quota
     }
 
-    /// Accepts an order, or says why not.
-    pub(crate) fn create(
-        &mut self,
-        name: &CloudName,
-        pool: &PoolId,
-        order: &ServerOrder,
-    ) -> Result<ServerId, Failure> {
-        let Some(cloud) = self.clouds.get_mut(name) else {
-            return Err(Failure::rejected(format!("there is no cloud {name}")));
-        };
-        let fate = cloud.next.pop_front().unwrap_or_default();
-        if let NextServer::Refused(failure) = fate {
-            return Err(failure);
+    /// Takes an order in, or says why not.
+    pub(crate) fn create(&mut self, order: Order) -> Result<ServerId, Failure> {
+        let next = self.clouds.get_mut(&order.cloud).and_then(|cloud| cloud.next.pop_front());
+        match next.unwrap_or_default() {
+            NextServer::Refused(failure) => Err(failure),
+            NextServer::AnswerLost { late } => {
+                // Even what is carried out at once is answered by nobody.
+                self.after(late, Event::LateOrder(order));
+                self.advance(self.now);
+                Err(Failure::transient("the answer to the order was lost on its way"))
+            }
+            fate => self.carry_out(order, &fate),
         }
+    }
+
+    /// Makes a server, if the cloud can.
+    pub(crate) fn carry_out(&mut self, order: Order, fate: &NextServer) -> Result<ServerId, Failure> {
+        let Some(cloud) = self.clouds.get(&order.cloud) else {
+            return Err(Failure::rejected(format!("there is no cloud {}", order.cloud)));
+        };
         let sold = cloud.settings.flavors.iter().find(|flavor| flavor.name == order.flavor);
         let Some(flavor) = sold.cloned() else {
             return Err(Failure::rejected(format!("flavor {} does not exist", order.flavor)));
         };
+        fits(&self.quota(cloud), &flavor.size)?;
         let (boot, join) = (cloud.settings.boot_time.clone(), cloud.settings.join_time.clone());
         let failure_rate = cloud.settings.failure_rate;
-        if let Some(cloud) = self.clouds.get(name) {
-            fits(&self.quota(cloud), &flavor.size)?;
-        }
-        let boot_time = self.draw(&boot);
-        let join_time = self.draw(&join);
-        let fails = self.dice.f64() < failure_rate || fate == NextServer::Fails;
+        let (boot_time, join_time) = (self.draw(&boot), self.draw(&join));
+        let fails = self.dice.f64() < failure_rate || *fate == NextServer::Fails;
         let id = self.new_id();
-        self.servers.insert(
-            id.clone(),
-            ServerRecord {
-                id: id.clone(),
-                cloud: name.clone(),
-                pool: pool.clone(),
-                node: order.node.clone(),
-                role: order.role.clone(),
-                flavor,
-                status: ServerStatus::Building,
-                created: self.now,
-                fault: None,
-                join_time: (fate != NextServer::NeverJoins).then_some(join_time),
-            },
-        );
         let event = if fails { Event::Fail(id.clone()) } else { Event::Active(id.clone()) };
         self.after(boot_time, event);
-        self.count_servers(&order.node);
-        if fate == NextServer::AnswerLost {
-            return Err(Failure::transient("the answer to the order was lost on its way"));
-        }
+        let node = order.node.clone();
+        let server = ServerRecord {
+            id: id.clone(),
+            cloud: order.cloud,
+            pool: order.pool,
+            node: order.node,
+            role: order.role,
+            flavor,
+            status: ServerStatus::Building,
+            created: self.now,
+            fault: None,
+            join_time: (*fate != NextServer::NeverJoins).then_some(join_time),
+        };
+        self.servers.insert(id.clone(), server);
+        self.count_servers(&node);
         Ok(id)
     }
 

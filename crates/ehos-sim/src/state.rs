@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use ehos_model::{CloudName, Machine, ServerId, Slot, Timestamp};
 
-use crate::faults::Health;
+use crate::faults::{Health, NextServer};
 use crate::queue::{JobId, Queue};
-use crate::servers::{CloudState, ServerRecord};
+use crate::servers::{CloudState, Order, ServerRecord};
 use crate::settings::{EmbeddedCloudSettings, WorldSettings};
 use crate::startds::Startd;
 use crate::stats::Tally;
@@ -21,6 +21,8 @@ pub(crate) type Moment = Duration;
 /// What is going to happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
+    /// An order whose answer was lost is carried out, or not, and nobody is told.
+    LateOrder(Order),
     /// A server has come up.
     Active(ServerId),
     /// A server cannot be made.
@@ -100,6 +102,11 @@ impl State {
         self.events.insert((self.now.saturating_add(delay), self.serial), event);
     }
 
+    /// Counts the orders that are yet to be carried out.
+    pub(crate) fn late_orders(&self) -> u64 {
+        self.events.values().filter(|event| matches!(event, Event::LateOrder(_))).count() as u64
+    }
+
     /// Lets all happen that was to happen until `moment`.
     pub(crate) fn advance(&mut self, moment: Moment) {
         while let Some(next) = self.events.first_entry().filter(|next| next.key().0 <= moment) {
@@ -112,6 +119,7 @@ impl State {
 
     fn happen(&mut self, event: Event) {
         match event {
+            Event::LateOrder(order) => drop(self.carry_out(order, &NextServer::Fine)),
             Event::Active(server) => self.server_active(&server),
             Event::Fail(server) => self.server_failed(&server),
             Event::Join(server) => self.startd_joins(&server),

@@ -42,7 +42,9 @@ pub struct Stats {
     pub evicted: u64,
     /// Jobs lost since their server vanished by itself.
     pub lost: u64,
-    /// Orders that were accepted.
+    /// Orders that nobody answered and that are going to be carried out.
+    pub late: u64,
+    /// Orders that were carried out.
     pub bought: u64,
     /// Orders accepted for a node that had a server already. Never, if EHOS works.
     pub bought_twice: u64,
@@ -111,6 +113,7 @@ impl State {
             finished: self.tally.finished,
             evicted: self.tally.evicted,
             lost: self.tally.lost,
+            late: self.late_orders(),
             bought: self.tally.bought,
             bought_twice: self.tally.twice,
             most_servers: self.tally.most_servers,

@@ -228,13 +228,18 @@ async fn a_restarted_collector_says_that_it_knows_nothing_yet() {
 async fn orders_can_be_made_to_go_wrong() {
     let (world, cloud, pool) = world();
     let (faults, name) = (world.faults(), cloud.name().clone());
-    faults.lose_next_answer(&name);
+    faults.lose_next_answer(&name, Duration::ZERO);
     assert!(create(&cloud, "lost", "m1.small").await.unwrap_err().is_ambiguous());
     assert_eq!(cloud.servers().await.unwrap()[0].node.as_str(), "lost", "carried out all the same");
+    faults.lose_next_answer(&name, 30 * SECOND);
+    assert!(create(&cloud, "late", "m1.small").await.unwrap_err().is_ambiguous());
+    assert_eq!(cloud.servers().await.unwrap().len(), 1);
+    sleep(30 * SECOND).await;
+    assert_eq!(cloud.servers().await.unwrap().len(), 2, "carried out late");
 
     faults.refuse_next(&name, Failure::new(FailureKind::NoValidHost, "no host"));
     assert_eq!(kind(create(&cloud, "refused", "m1.small").await), Some(FailureKind::NoValidHost));
-    assert_eq!(world.stats().servers, 1);
+    assert_eq!(world.stats().servers, 2);
 
     faults.fail_next(&name);
     let failing = create(&cloud, "failing", "m1.small").await.unwrap();
