@@ -18,6 +18,7 @@ fn bed(settings: &Settings) -> (MutexGuard<'static, ()>, Bed) {
     bed.install("ehosd").unwrap();
     bed.install("ehos_sleep_jobs").unwrap();
     clear(&bed, settings.pool);
+    std::fs::remove_file(bed.state().join(format!("ehosd-{}.log", settings.pool))).ok();
     (turn, bed)
 }
 
@@ -29,8 +30,15 @@ fn clear(bed: &Bed, pool: &str) {
     }
     wait_for("an empty cloud", Duration::from_secs(60), || bed.servers(pool).ok()?.is_empty().then_some(()))
         .unwrap();
+    // Ads outlive their machines by a quarter of an hour, and would be room to the next test.
+    let ad = |kind| format!(r#"MyType = "Query"\nTargetType = "{kind}"\nRequirements = true\n\n"#);
+    let forget = format!(
+        "printf '{}{}' | condor_advertise -tcp -multiple INVALIDATE_STARTD_ADS",
+        ad("Machine"),
+        ad("StartD")
+    );
+    bed.run("root", &["sh", "-c", &forget]).unwrap();
     bed.run("root", &["rm", "-rf", &format!("/home/ehos/state-{pool}")]).unwrap();
-    std::fs::remove_file(bed.state().join(format!("ehosd-{pool}.log"))).ok();
 }
 
 /// What a pool is seen to have while a test runs.

@@ -35,10 +35,12 @@ pub(crate) struct Observer {
     late: BTreeMap<CloudName, Late>,
 }
 
-/// A question to a cloud that was still open when the tick went on without it.
+/// A question to a cloud that was asked before the look that will use its answer.
 struct Late {
     asked: Timestamp,
     answer: JoinHandle<CloudAnswer>,
+    /// How long the look may wait for it: it has waited already, or not at all.
+    patience: Duration,
 }
 
 impl Observer {
@@ -55,9 +57,9 @@ impl Observer {
         for cloud in clouds {
             let name = cloud.name().clone();
             let (asked_at, answer, patience) = match self.late.remove(&name) {
-                // Nothing was done about this cloud since it was asked, so a late answer is still true.
+                // Nothing was done about this cloud since it was asked, so its answer is still true.
                 Some(late) if !late.answer.is_finished() || ehos_model::elapsed(late.asked, at) < STALE => {
-                    (late.asked, late.answer, Duration::ZERO)
+                    (late.asked, late.answer, late.patience)
                 }
                 Some(_) => (at, ask(cloud), SHORT_PATIENCE),
                 None => (at, ask(cloud), PATIENCE),
@@ -77,7 +79,7 @@ impl Observer {
                 }
                 Err(_still_waiting) => {
                     let seconds = ehos_model::elapsed(since, Timestamp::now()).as_secs();
-                    self.late.insert(name.clone(), Late { asked: since, answer });
+                    self.late.insert(name.clone(), Late { asked: since, answer, patience: Duration::ZERO });
                     let failure = Failure::transient(format!("it has not answered for {seconds} s"));
                     (Err(failure.clone()), Err(failure))
                 }
@@ -90,6 +92,23 @@ impl Observer {
         }
         log::debug!("observed in {} ms", began.elapsed().as_millis());
         Snapshot { at, seed, demand, slots, clouds: views }
+    }
+
+    /// Asks the clouds now for the next look, which comes soon and before anything else is done about them.
+    pub(crate) fn ask_ahead(&mut self, clouds: &BTreeMap<CloudName, Arc<dyn Cloud>>) {
+        let asked = Timestamp::now();
+        for (name, cloud) in clouds {
+            self.late.entry(name.clone()).or_insert_with(|| Late {
+                asked,
+                answer: ask(cloud),
+                patience: PATIENCE,
+            });
+        }
+    }
+
+    /// Forgets the open questions.
+    pub(crate) fn drop_questions(&mut self) {
+        self.late.clear();
     }
 
     /// Turns an answer into a fact, and says once when it is lost and when it is back.
@@ -161,6 +180,19 @@ mod tests {
             assert!(snapshot.clouds["silent"].servers.unknown().is_some(), "{row}");
             assert!(snapshot.clouds["silent"].offer.unknown().is_some(), "{row}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_asked_ahead_is_answered_when_the_look_comes() {
+        let (world, pool, clouds) = world();
+        let mut observer = Observer::default();
+        observer.ask_ahead(&clouds.iter().map(|cloud| (cloud.name().clone(), Arc::clone(cloud))).collect());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.faults().cloud_health(&"silent".into(), Health::Hanging);
+        let snapshot = observer.look(&pool, &clouds, 1).await;
+        assert!(snapshot.clouds["silent"].servers.seen().is_some(), "it was asked before it fell silent");
+        let snapshot = observer.look(&pool, &clouds, 1).await;
+        assert!(snapshot.clouds["silent"].servers.seen().is_none(), "an answer is used once");
     }
 
     #[tokio::test(start_paused = true)]

@@ -123,7 +123,8 @@ impl Daemon {
                 table.show(&tick, self.world.as_ref());
             }
             let pool = std::sync::Arc::clone(&self.engine.hands.pool);
-            match self.waker.wait(until, || pool.queue_changed()).await {
+            let engine = &mut self.engine;
+            match self.waker.wait(until, || pool.queue_changed(), || engine.ask_ahead()).await {
                 Wake::Queue => log::info!("the queue has changed"),
                 Wake::Time => {}
                 Wake::Reload => self.reload(),
@@ -182,8 +183,7 @@ impl Daemon {
             "the backend has changed between openstack and embedded; restart ehosd for that"
         );
         let connections = Connections::new(config, self.world.clone())?;
-        self.engine.hands = connections.hands;
-        self.engine.policy = std::sync::Arc::new(config.policy.clone());
+        self.engine.take_over(config.policy.clone(), connections.hands);
         Ok(())
     }
 }

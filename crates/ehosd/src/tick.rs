@@ -46,6 +46,18 @@ impl Engine {
         (snapshot, inventory, plan)
     }
 
+    /// Goes on with another configuration; what was asked under the old one is not waited for.
+    pub(crate) fn take_over(&mut self, policy: Policy, hands: Hands) {
+        self.policy = Arc::new(policy);
+        self.hands = hands;
+        self.observer.drop_questions();
+    }
+
+    /// Begins to ask the clouds for the next look: the batch window is long enough for their answers.
+    pub(crate) fn ask_ahead(&mut self) {
+        self.observer.ask_ahead(&self.hands.clouds);
+    }
+
     /// Does one whole tick.
     pub(crate) async fn tick(&mut self, state: &StateDir) -> Tick {
         let (snapshot, inventory, mut plan) = self.look().await;

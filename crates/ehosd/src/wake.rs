@@ -91,11 +91,13 @@ impl Waker {
 
     /// Waits for the next reason to tick, at the latest at `until`.
     ///
-    /// `queue_changed` makes a future that ends when the queue changes; the batch window begins with the first.
+    /// `queue_changed` makes a future that ends when the queue changes; the batch window begins with the first, and
+    /// `begun` is called then.
     pub(crate) async fn wait<F: Future<Output = ()>>(
         &mut self,
         until: Instant,
         queue_changed: impl Fn() -> F,
+        mut begun: impl FnMut(),
     ) -> Wake {
         if self.stopping() {
             return Wake::Stop;
@@ -117,6 +119,9 @@ impl Waker {
                 () = sleep_until(until), if window.is_none() => return Wake::Time,
                 () = queue_changed() => {
                     let now = Instant::now();
+                    if window.is_none() {
+                        begun();
+                    }
                     let latest = window.map_or(now + WINDOW, |(_, latest)| latest);
                     window = Some((now + QUIET, latest));
                 }
@@ -201,8 +206,10 @@ mod tests {
         ] {
             let start = Instant::now();
             let (_tell, mut waker) = waker();
-            let wake = waker.wait(start + Duration::from_secs(30), queue(start, &changes)).await;
-            assert_eq!(wake, Wake::Queue, "{row}");
+            let mut begun = 0;
+            let wake =
+                waker.wait(start + Duration::from_secs(30), queue(start, &changes), || begun += 1).await;
+            assert_eq!((wake, begun), (Wake::Queue, 1), "{row}");
             assert_eq!(start.elapsed().as_millis(), Duration::from_secs_f64(woken_at).as_millis(), "{row}");
         }
     }
@@ -211,7 +218,7 @@ mod tests {
     async fn nothing_happens_until_the_time_is_up() {
         let start = Instant::now();
         let (_tell, mut waker) = waker();
-        assert_eq!(waker.wait(start + Duration::from_secs(30), queue(start, &[])).await, Wake::Time);
+        assert_eq!(waker.wait(start + Duration::from_secs(30), queue(start, &[]), || {}).await, Wake::Time);
         assert_eq!(start.elapsed().as_secs(), 30);
     }
 
@@ -221,7 +228,10 @@ mod tests {
         let (tell, mut waker) = waker();
         tell.send_replace(true);
         for _ in 0..2 {
-            assert_eq!(waker.wait(start + Duration::from_secs(30), queue(start, &[])).await, Wake::Stop);
+            assert_eq!(
+                waker.wait(start + Duration::from_secs(30), queue(start, &[]), || {}).await,
+                Wake::Stop
+            );
         }
         assert_eq!(start.elapsed(), Duration::ZERO);
     }
