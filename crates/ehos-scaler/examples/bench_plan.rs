@@ -145,7 +145,7 @@ fn slot(
 ) -> Slot {
     let total = flavor.size;
     let (free, claims) = match load {
-        Load::Idle if i % 3 > 0 => (total, 0),
+        Load::Idle if !i.is_multiple_of(3) => (total, 0),
         Load::Full => (Resources::default(), 4),
         Load::Fragments | Load::Idle => {
             let part = |n: u32, k: u64| u32::try_from(u64::from(n) * k / 5).unwrap_or(n);

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ehos_model::{
-    Autocluster, CloudName, Demand, Failure, FailureKind, FlavorName, NodeId, Resources, Snapshot, Timestamp,
+    Autocluster, CloudName, Demand, Failure, FailureKind, FlavorName, NodeId, Resources, ServerStatus,
+    Snapshot, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,9 @@ pub(crate) const DRAIN_SHOWS: Duration = Duration::from_mins(1);
 
 /// How long an accepted delete may take to show in a listing before it is repeated.
 pub(crate) const DELETE_SHOWS: Duration = Duration::from_mins(2);
+
+/// How long a server that was up must be in ERROR, without an ad, before its node is given up: ads come late.
+pub(crate) const ERROR_SHOWS: Duration = Duration::from_mins(1);
 
 /// How long jobs must wait beside an idle node with room for them before their requirements are to blame.
 ///
@@ -71,6 +75,8 @@ pub(crate) struct NodeMemory {
     pub(crate) drain_asked: Option<Timestamp>,
     pub(crate) resume_asked: Option<Timestamp>,
     pub(crate) delete_asked: Option<Timestamp>,
+    /// Since when its server has been seen in ERROR.
+    pub(crate) error_seen: Option<Timestamp>,
     /// Whether its failure has been counted against its flavor.
     pub(crate) blamed: bool,
 }
@@ -280,6 +286,7 @@ impl Memory {
             drain_asked: None,
             resume_asked: None,
             delete_asked: None,
+            error_seen: None,
             blamed: false,
         };
         let mut new = match old {
@@ -296,6 +303,8 @@ impl Memory {
             self.came_to_work(node);
         }
         new.heard = new.heard.max(heard);
+        let in_error = node.server.as_ref().is_some_and(|server| server.status == ServerStatus::Error);
+        new.error_seen = in_error.then(|| new.error_seen.unwrap_or(at));
         if let Phase::Failed { why } = &node.phase
             && why.is_boot_failure()
             && new.heard.is_none()

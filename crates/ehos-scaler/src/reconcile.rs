@@ -21,6 +21,8 @@ use crate::memory::{ORDER_SHOWS, Order};
 use crate::reconcile::phase::Evidence;
 
 mod phase;
+#[cfg(test)]
+mod tests;
 
 /// What carries one node id.
 #[derive(Default)]

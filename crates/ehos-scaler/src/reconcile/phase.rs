@@ -8,7 +8,7 @@ use ehos_model::{Policy, Server, ServerStatus, Slot, Timestamp, elapsed};
 
 use crate::inventory::{Cause, Phase};
 use crate::look::later;
-use crate::memory::{DELETE_SHOWS, DRAIN_SHOWS, NodeMemory, Order};
+use crate::memory::{DELETE_SHOWS, DRAIN_SHOWS, ERROR_SHOWS, NodeMemory, Order};
 
 /// All that tells of one node.
 pub(super) struct Evidence<'a> {
@@ -87,6 +87,12 @@ impl Evidence<'_> {
         if !self.slots_known && self.last_heard().is_some() {
             // It was at work, and nobody can tell whether it still is.
             return Phase::Lost { since: self.last_sign(), until: None };
+        }
+        // A server that was being built never ran. One that was up may have joined since the ads were gathered.
+        let built = self.order.is_some() || self.remembered.is_some_and(|node| node.booting);
+        let until = later(self.remembered.and_then(|node| node.error_seen).unwrap_or(self.at), ERROR_SHOWS);
+        if !built && self.at < until {
+            return Phase::Lost { since: self.last_sign(), until: Some(until) };
         }
         let fault = self.server.and_then(|server| server.fault.clone());
         Phase::Failed { why: Cause::Error { fault } }

@@ -1,10 +1,8 @@
 //! Steady demand is met, and what is met stays: after convergence the plan is empty.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{World, cloud, cloud_policy, draft, size};
+use crate::world::{World, cloud, cloud_policy, draft, size};
 use ehos_model::{NodeAllocation, NodeLimits, PolicyDraft, Resources};
 use proptest::prelude::*;
 
@@ -40,7 +38,7 @@ fn allocation() -> impl Strategy<Value = NodeAllocation> {
 const FOR_EVER: u32 = 1_000_000;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Jobs that never end all get to run; then nothing is done any more, and no node is there for nothing.
     #[test]

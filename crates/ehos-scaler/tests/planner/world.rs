@@ -1,7 +1,6 @@
 //! A small model of clouds and a pool, in virtual time, that holds every plan against the rules.
 //!
 //! Deliberately simpler than the embedded world of `ehos-sim`, and harsher: anything may fail at any time.
-#![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "each test uses a part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -17,7 +16,7 @@ use ehos_scaler::{Action, Inventory, Memory, Outcome, Plan, plan, reconcile};
 
 /// What becomes of the next create call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// A server that boots and joins.
     Works,
     /// A server that ends in ERROR.
@@ -32,83 +31,83 @@ pub enum Fate {
     LostCall,
 }
 
-pub struct ModelServer {
-    pub server: Server,
-    pub shows: Timestamp,
+pub(crate) struct ModelServer {
+    pub(crate) server: Server,
+    pub(crate) shows: Timestamp,
     up: Timestamp,
     joins: Option<Timestamp>,
-    pub fate: Fate,
+    pub(crate) fate: Fate,
 }
 
-pub struct Startd {
-    pub cloud: CloudName,
-    pub flavor: FlavorName,
-    pub total: Resources,
-    pub jobs: Vec<Job>,
-    pub draining: bool,
-    pub started: Timestamp,
-    pub starts: u64,
-    pub heard: Timestamp,
+pub(crate) struct Startd {
+    pub(crate) cloud: CloudName,
+    pub(crate) flavor: FlavorName,
+    pub(crate) total: Resources,
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) draining: bool,
+    pub(crate) started: Timestamp,
+    pub(crate) starts: u64,
+    pub(crate) heard: Timestamp,
     /// Cut off from the pool until then: its jobs go on, its ads are not renewed.
-    pub cut_off: Option<Timestamp>,
-    pub foreign: bool,
+    pub(crate) cut_off: Option<Timestamp>,
+    pub(crate) foreign: bool,
 }
 
 #[derive(Clone, Debug)]
-pub struct Job {
-    pub request: Resources,
-    pub seconds: u32,
-    pub ends: Timestamp,
+pub(crate) struct Job {
+    pub(crate) request: Resources,
+    pub(crate) seconds: u32,
+    pub(crate) ends: Timestamp,
 }
 
-pub struct Group {
-    pub request: Resources,
-    pub requirements: Option<String>,
-    pub seconds: u32,
-    pub idle: u64,
+pub(crate) struct Group {
+    pub(crate) request: Resources,
+    pub(crate) requirements: Option<String>,
+    pub(crate) seconds: u32,
+    pub(crate) idle: u64,
 }
 
-pub struct ModelCloud {
-    pub down: bool,
-    pub quota: Quota,
-    pub flavors: Vec<Flavor>,
-    pub image: Option<String>,
+pub(crate) struct ModelCloud {
+    pub(crate) down: bool,
+    pub(crate) quota: Quota,
+    pub(crate) flavors: Vec<Flavor>,
+    pub(crate) image: Option<String>,
     /// Servers of other people in the same project.
-    pub others: Resources,
-    pub servers: BTreeMap<ServerId, ModelServer>,
+    pub(crate) others: Resources,
+    pub(crate) servers: BTreeMap<ServerId, ModelServer>,
 }
 
-pub struct World {
-    pub at: Timestamp,
-    pub seed: u64,
-    pub policy: Policy,
-    pub memory: Memory,
-    pub clouds: BTreeMap<CloudName, ModelCloud>,
-    pub startds: BTreeMap<NodeId, Startd>,
-    pub queue: Vec<Group>,
-    pub queue_down: bool,
-    pub collector_down: bool,
+pub(crate) struct World {
+    pub(crate) at: Timestamp,
+    pub(crate) seed: u64,
+    pub(crate) policy: Policy,
+    pub(crate) memory: Memory,
+    pub(crate) clouds: BTreeMap<CloudName, ModelCloud>,
+    pub(crate) startds: BTreeMap<NodeId, Startd>,
+    pub(crate) queue: Vec<Group>,
+    pub(crate) queue_down: bool,
+    pub(crate) collector_down: bool,
     /// The collector shows what was true before the last step of time.
-    pub lagging: bool,
+    pub(crate) lagging: bool,
     old_slots: Vec<Slot>,
-    pub fates: Vec<Fate>,
-    pub boot_seconds: u32,
-    pub join_seconds: u32,
+    pub(crate) fates: Vec<Fate>,
+    pub(crate) boot_seconds: u32,
+    pub(crate) join_seconds: u32,
     /// How much less memory HTCondor sees than the flavor has, in MiB.
-    pub overhead: u64,
+    pub(crate) overhead: u64,
     next_server: u64,
-    pub started: u64,
-    pub finished: u64,
-    pub created: u64,
+    pub(crate) started: u64,
+    pub(crate) finished: u64,
+    pub(crate) created: u64,
     /// Jobs that were killed because their node was lost or failed by itself; not the planner's doing.
-    pub lost_jobs: u64,
+    pub(crate) lost_jobs: u64,
 }
 
-pub const fn size(cores: u32, gib: u64, gpus: u32) -> Resources {
+pub(crate) const fn size(cores: u32, gib: u64, gpus: u32) -> Resources {
     Resources { cores, memory: Mebibytes(gib * 1024), disk: Mebibytes(0), gpus }
 }
 
-pub fn draft() -> PolicyDraft {
+pub(crate) fn draft() -> PolicyDraft {
     PolicyDraft {
         pool: "pool".into(),
         limits: NodeLimits::new(0, 10, 0).unwrap(),
@@ -122,7 +121,7 @@ pub fn draft() -> PolicyDraft {
     }
 }
 
-pub fn cloud_policy(name: &str, flavors: &[&str]) -> CloudPolicy {
+pub(crate) fn cloud_policy(name: &str, flavors: &[&str]) -> CloudPolicy {
     CloudPolicy {
         name: name.into(),
         nodes_max: None,
@@ -135,7 +134,7 @@ pub fn cloud_policy(name: &str, flavors: &[&str]) -> CloudPolicy {
     }
 }
 
-pub fn cloud(flavors: &[(&str, Resources)]) -> ModelCloud {
+pub(crate) fn cloud(flavors: &[(&str, Resources)]) -> ModelCloud {
     ModelCloud {
         down: false,
         quota: Quota::default(),
@@ -147,13 +146,14 @@ pub fn cloud(flavors: &[(&str, Resources)]) -> ModelCloud {
 }
 
 impl ModelCloud {
-    /// The quota as the cloud tells it, with its use.
-    pub fn quota_now(&self) -> Quota {
+    /// The quota with its use; at `shown`, servers that no listing shows yet are not in it either.
+    pub(crate) fn quota_now(&self, shown: Timestamp) -> Quota {
         let size = |flavor: &FlavorName| {
             self.flavors.iter().find(|f| f.name == *flavor).map_or(Resources::default(), |f| f.size)
         };
-        let used = self.servers.values().fold(self.others, |sum, s| sum + size(&s.server.flavor));
-        let servers = u64::try_from(self.servers.len()).unwrap();
+        let there = || self.servers.values().filter(|s| s.shows <= shown);
+        let used = there().fold(self.others, |sum, s| sum + size(&s.server.flavor));
+        let servers = u64::try_from(there().count()).unwrap();
         Quota {
             instances: Allowance { max: self.quota.instances.max, used: servers },
             cores: Allowance { max: self.quota.cores.max, used: used.cores.into() },
@@ -163,7 +163,7 @@ impl ModelCloud {
 }
 
 impl World {
-    pub fn new(draft: PolicyDraft, clouds: Vec<(&str, ModelCloud)>) -> Self {
+    pub(crate) fn new(draft: PolicyDraft, clouds: Vec<(&str, ModelCloud)>) -> Self {
         Self {
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
             seed: 1,
@@ -188,11 +188,17 @@ impl World {
         }
     }
 
-    pub fn submit(&mut self, request: Resources, jobs: u64, seconds: u32) {
+    pub(crate) fn submit(&mut self, request: Resources, jobs: u64, seconds: u32) {
         self.submit_with(request, None, jobs, seconds);
     }
 
-    pub fn submit_with(&mut self, request: Resources, requirements: Option<String>, jobs: u64, seconds: u32) {
+    pub(crate) fn submit_with(
+        &mut self,
+        request: Resources,
+        requirements: Option<String>,
+        jobs: u64,
+        seconds: u32,
+    ) {
         let same = |group: &&mut Group| {
             group.request == request && group.requirements == requirements && group.seconds == seconds
         };
@@ -202,16 +208,16 @@ impl World {
         }
     }
 
-    pub fn idle_jobs(&self) -> u64 {
+    pub(crate) fn idle_jobs(&self) -> u64 {
         self.queue.iter().map(|group| group.idle).sum()
     }
 
-    pub fn servers(&self) -> usize {
+    pub(crate) fn servers(&self) -> usize {
         self.clouds.values().map(|cloud| cloud.servers.len()).sum()
     }
 
     /// Lets time pass: servers boot, startds join, jobs end and start.
-    pub fn advance(&mut self, seconds: u32) {
+    pub(crate) fn advance(&mut self, seconds: u32) {
         self.old_slots = self.slots();
         for _ in 0..seconds.div_ceil(10) {
             self.at += Duration::from_secs(10);
@@ -222,7 +228,7 @@ impl World {
             }
             for startd in self.startds.values_mut() {
                 startd.cut_off = startd.cut_off.filter(|until| *until > self.at);
-                if startd.cut_off.is_none() {
+                if startd.cut_off.is_none() && !self.collector_down {
                     startd.heard = self.at;
                 }
             }
@@ -293,13 +299,13 @@ impl World {
         self.queue.retain(|group| group.idle > 0);
     }
 
-    pub fn slots(&self) -> Vec<Slot> {
+    pub(crate) fn slots(&self) -> Vec<Slot> {
         // Ads of what is gone stay for a quarter of an hour.
         let there = |startd: &&Startd| ehos_model::elapsed(startd.heard, self.at) < Duration::from_mins(15);
         self.startds.iter().filter(|(_, startd)| there(startd)).map(|(id, startd)| startd.slot(id)).collect()
     }
 
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         fn look<T>(down: bool, at: Timestamp, value: T) -> Observed<T> {
             if down {
                 Observed::Unknown { since: at, why: "down".to_owned() }
@@ -326,7 +332,7 @@ impl World {
                 cloud: name.clone(),
                 flavors: cloud.flavors.clone(),
                 image: cloud.image.clone(),
-                quota: cloud.quota_now(),
+                quota: cloud.quota_now(self.at),
             };
             let view = CloudView {
                 servers: look(cloud.down, self.at, servers),
@@ -344,7 +350,7 @@ impl World {
     }
 
     /// One whole tick; `killed` is a `kill -9` after the steps were accepted and before that was written down.
-    pub fn tick(&mut self, killed: bool) -> (Inventory, Plan, Vec<Outcome>) {
+    pub(crate) fn tick(&mut self, killed: bool) -> (Inventory, Plan, Vec<Outcome>) {
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let snapshot = self.snapshot();
         let inventory = reconcile(&snapshot, &self.memory, &self.policy);
@@ -427,7 +433,7 @@ impl World {
         };
         let lost_answer = matches!(fate, Fate::LostAnswer(_));
         of.servers.insert(id, ModelServer { server, shows, up, joins, fate });
-        let quota = of.quota_now();
+        let quota = of.quota_now(Timestamp::MAX);
         for (what, have) in [("servers", quota.instances), ("cores", quota.cores), ("memory", quota.memory)] {
             assert!(
                 have.max.is_none_or(|max| have.used <= max),
@@ -448,7 +454,7 @@ impl World {
             return Err(Failure::new(FailureKind::NotFound, "no such server"));
         };
         if let Some(startd) = self.startds.get(node)
-            && gone.server.status == ServerStatus::Active
+            && gone.server.node == *node
             && self.policy.drain_timeout.is_none()
         {
             assert!(startd.jobs.is_empty(), "{node} is deleted while it runs {:?}", startd.jobs);
@@ -483,7 +489,7 @@ impl World {
     }
 
     /// A server dies or is deleted by others: its startd with it, and its jobs go back to the queue.
-    pub fn strike(&mut self, node: &NodeId, status: Option<ServerStatus>) {
+    pub(crate) fn strike(&mut self, node: &NodeId, status: Option<ServerStatus>) {
         if let Some(startd) = self.startds.get_mut(node) {
             // Its ad stays where it was.
             startd.cut_off = Some(Timestamp::MAX);
@@ -514,7 +520,7 @@ impl World {
         }
     }
 
-    pub fn nodes(&self) -> Vec<NodeId> {
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
         let of =
             |cloud: &ModelCloud| cloud.servers.values().map(|s| s.server.node.clone()).collect::<Vec<_>>();
         self.clouds.values().flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
@@ -522,7 +528,7 @@ impl World {
 }
 
 impl Startd {
-    pub fn free(&self) -> Resources {
+    pub(crate) fn free(&self) -> Resources {
         self.jobs.iter().fold(self.total, |free, job| free.checked_sub(job.request).unwrap())
     }
 
@@ -550,7 +556,7 @@ impl Startd {
 }
 
 /// Holds a plan against rule 2: nothing is done with what is unknown.
-pub fn check(plan: &Plan, snapshot: &Snapshot, inventory: &Inventory) {
+pub(crate) fn check(plan: &Plan, snapshot: &Snapshot, inventory: &Inventory) {
     let mut nodes = BTreeSet::new();
     for step in &plan.steps {
         let known =

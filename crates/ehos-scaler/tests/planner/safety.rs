@@ -1,11 +1,9 @@
 //! The rules that are never broken, over random histories of a small world: no running job is killed, nothing is
 //! done with what is unknown, no ceiling is passed, and the same input gives the same plan.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Fate, World, cloud, cloud_policy, draft, size};
+use crate::world::{Fate, World, cloud, cloud_policy, draft, size};
 use ehos_model::{
     Allowance, FailureKind, NodeAllocation, NodeLimits, Policy, PolicyDraft, Quota, ServerStatus,
 };
@@ -15,16 +13,47 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 enum Op {
     Pass(u32),
-    Submit { shape: usize, jobs: u64, seconds: u32 },
+    Submit {
+        shape: usize,
+        jobs: u64,
+        seconds: u32,
+    },
     Fate(Fate),
-    Cloud { which: usize, down: bool },
-    Queue { down: bool },
-    Collector { down: bool },
+    Cloud {
+        which: usize,
+        down: bool,
+    },
+    Queue {
+        down: bool,
+    },
+    Collector {
+        down: bool,
+    },
     Lag(bool),
     KillAfterExecute,
     LoseMemory,
-    Strike { which: usize, status: Option<ServerStatus> },
-    CutOff { which: usize, seconds: u32 },
+    Strike {
+        which: usize,
+        status: Option<ServerStatus>,
+    },
+    /// A delete or a resize failed: ERROR on a server that goes on working.
+    Sicken {
+        which: usize,
+    },
+    /// An administrator drains a node, busy or not.
+    DrainByHand {
+        which: usize,
+    },
+    /// Jobs come, the cloud does this, and ehosd is killed before it can write down how its calls went.
+    KillInBurst {
+        fate: Fate,
+        shape: usize,
+        jobs: u64,
+    },
+    CutOff {
+        which: usize,
+        seconds: u32,
+    },
     Max(u32),
     Others(u32),
 }
@@ -60,6 +89,9 @@ fn op() -> impl Strategy<Value = Op> {
             Just(ServerStatus::Other("SUSPENDED".to_owned())),
         ])).prop_map(|(which, status)| Op::Strike { which, status }),
         1 => (0..8_usize, 30..300_u32).prop_map(|(which, seconds)| Op::CutOff { which, seconds }),
+        1 => (0..8_usize).prop_map(|which| Op::Sicken { which }),
+        1 => (0..8_usize).prop_map(|which| Op::DrainByHand { which }),
+        2 => (fate(), 0..3_usize, 1..12_u64).prop_map(|(fate, shape, jobs)| Op::KillInBurst { fate, shape, jobs }),
         1 => (2..9_u32).prop_map(Op::Max),
         1 => (0..8_u32).prop_map(Op::Others),
     ]
@@ -120,6 +152,22 @@ fn apply(world: &mut World, op: &Op) -> bool {
                 world.strike(node, status.clone());
             }
         }
+        Op::Sicken { which } => {
+            let all = world.clouds.values_mut().flat_map(|cloud| cloud.servers.values_mut());
+            if let Some(server) = all.filter(|s| s.server.status == ServerStatus::Active).nth(*which) {
+                server.server.status = ServerStatus::Error;
+            }
+        }
+        Op::DrainByHand { which } => {
+            if let Some(startd) = world.startds.values_mut().nth(*which) {
+                startd.draining = true;
+            }
+        }
+        Op::KillInBurst { fate, shape, jobs } => {
+            world.fates = vec![fate.clone(); 4];
+            world.submit(SHAPES[*shape], *jobs, 300);
+            return true;
+        }
         Op::CutOff { which, seconds } => {
             let until = world.at + Duration::from_secs((*seconds).into());
             if let Some(startd) = world.startds.values_mut().nth(*which) {
@@ -132,7 +180,7 @@ fn apply(world: &mut World, op: &Op) -> bool {
         }
         Op::Others(cores) => {
             let bergen = world.clouds.get_mut("bergen").unwrap();
-            let free = bergen.quota_now().cores.left();
+            let free = bergen.quota_now(ehos_model::Timestamp::MAX).cores.left();
             // Others cannot take what is not there; what we have ordered is ours.
             bergen.others.cores = (*cores).min(u32::try_from(free).unwrap() + bergen.others.cores);
         }
@@ -151,7 +199,7 @@ fn allocation() -> impl Strategy<Value = NodeAllocation> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The world panics where a plan breaks a rule.
     #[test]
@@ -162,6 +210,15 @@ proptest! {
             world.tick(killed);
         }
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases / 4,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Whatever happened, once it is over the jobs that can run do run, and the nodes go.
     #[test]
