@@ -3,6 +3,9 @@
 //! Deliberately a row of phases that each see what the ones before them decided; none looks at the clock or changes
 //! what it is given. While the demand is unknown only the first is run: neither buying nor draining is safe then.
 
+#[cfg(test)]
+mod tests;
+
 use ehos_model::{Policy, Snapshot, Timestamp};
 
 use crate::Memory;

@@ -56,6 +56,8 @@ fn heard(at: i64, slot: Slot) -> Slot {
     Slot { heard: noon(at), ..slot }
 }
 
+type Row<'a> = (&'a str, Option<Server>, Vec<Slot>, Memory, &'a str);
+
 #[test]
 fn the_phase_follows_from_server_slots_and_memory() {
     let no = Memory::default;
@@ -64,7 +66,7 @@ fn the_phase_follows_from_server_slots_and_memory() {
     let claimed = Slot { draining: true, claims: 1, ..slot("n") };
     let matched = Slot { state: ehos_model::SlotState::Matched, ..slot("n") };
     let second = |slot: Slot| Slot { name: "slot2@n".to_owned(), ..slot };
-    let rows: Vec<(&str, Option<Server>, Vec<Slot>, Memory, &str)> = vec![
+    let rows: Vec<Row> = vec![
         ("building", Some(server("n", Building)), vec![], no(), "building"),
         ("up, no startd yet", Some(server("n", Active)), vec![], no(), "joining"),
         ("no startd in time", Some(old(server("n", Active))), vec![], no(), "failed"),

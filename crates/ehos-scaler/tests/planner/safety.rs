@@ -149,7 +149,7 @@ fn apply(world: &mut World, op: &Op) -> bool {
         }
         Op::Strike { which, status } => {
             if let Some(node) = world.nodes().get(*which) {
-                world.strike(node, status.clone());
+                world.strike(node, status.as_ref());
             }
         }
         Op::Sicken { which } => {

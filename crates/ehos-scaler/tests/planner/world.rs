@@ -489,7 +489,7 @@ impl World {
     }
 
     /// A server dies or is deleted by others: its startd with it, and its jobs go back to the queue.
-    pub(crate) fn strike(&mut self, node: &NodeId, status: Option<ServerStatus>) {
+    pub(crate) fn strike(&mut self, node: &NodeId, status: Option<&ServerStatus>) {
         if let Some(startd) = self.startds.get_mut(node) {
             // Its ad stays where it was.
             startd.cut_off = Some(Timestamp::MAX);
@@ -508,7 +508,7 @@ impl World {
             }
         }
         for cloud in self.clouds.values_mut() {
-            match &status {
+            match status {
                 Some(status) => {
                     for server in cloud.servers.values_mut().filter(|s| s.server.node == *node) {
                         server.server.status = status.clone();
