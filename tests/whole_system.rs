@@ -1,6 +1,7 @@
 //! `ehosd` and `ehos_sleep_jobs`, the real programs, against a real HTCondor and a real OpenStack.
 //!
 //! Deliberately one after the other: the tests share the bed's one queue.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as the tests do")]
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,7 +29,7 @@ fn clear(bed: &Bed, pool: &str) {
     for server in bed.servers(pool).unwrap() {
         bed.api(&["DELETE", "compute", &format!("/servers/{}", server["id"].as_str().unwrap())]).ok();
     }
-    wait_for("an empty cloud", Duration::from_secs(60), || bed.servers(pool).ok()?.is_empty().then_some(()))
+    wait_for("an empty cloud", Duration::from_mins(1), || bed.servers(pool).ok()?.is_empty().then_some(()))
         .unwrap();
     // Ads outlive their machines by a quarter of an hour, and would be room to the next test.
     let ad = |kind| format!(r#"MyType = "Query"\nTargetType = "{kind}"\nRequirements = true\n\n"#);
@@ -87,7 +88,7 @@ fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
     sleep_jobs(&bed, "-n 12 -r 4,8");
     sleep_jobs(&bed, "-n 10 -s 6 --request-cpus 2");
     sleep_jobs(&bed, "-n 8 -s 5 --request-memory 3GiB");
-    wait_for("two servers to be ordered", Duration::from_secs(60), || {
+    wait_for("two servers to be ordered", Duration::from_mins(1), || {
         (watch.look(&bed, &settings) >= 2).then_some(())
     })
     .unwrap();
@@ -95,13 +96,13 @@ fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
     // In the middle: some nodes boot, some jobs run, most wait.
     first.kill().unwrap();
     let daemon = Daemon::start(&bed, &settings).unwrap();
-    let census = wait_for("all 30 jobs to finish", Duration::from_secs(300), || {
+    let census = wait_for("all 30 jobs to finish", Duration::from_mins(5), || {
         watch.look(&bed, &settings);
         bed.census(from).ok().filter(|census| census.finished >= 30)
     })
     .unwrap_or_else(|error| panic!("{error}\n{:?}\n{}", bed.census(from), daemon.log()));
     assert_eq!((census.submitted, census.finished), (30, 30), "every job once");
-    wait_for("the pool to be back at nodes_min", Duration::from_secs(180), || {
+    wait_for("the pool to be back at nodes_min", Duration::from_mins(3), || {
         (watch.look(&bed, &settings) == 1).then_some(())
     })
     .unwrap_or_else(|error| panic!("{error}\n{}", daemon.log()));
@@ -111,7 +112,7 @@ fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
     // The rest by a change of the file, which the daemon notices by itself.
     settings.nodes = (0, 4, 0);
     Daemon::configure(&bed, &settings).unwrap();
-    wait_for("an empty cloud", Duration::from_secs(120), || (watch.look(&bed, &settings) == 0).then_some(()))
+    wait_for("an empty cloud", Duration::from_mins(2), || (watch.look(&bed, &settings) == 0).then_some(()))
         .unwrap_or_else(|error| panic!("{error}\n{}", daemon.log()));
     let log = daemon.log();
     assert_eq!(daemon.stop().unwrap(), Some(0), "a clean end");
@@ -139,7 +140,7 @@ fn a_submitted_job_is_a_server_order_within_two_seconds() {
         let accepted = wait_for("the order", Duration::from_secs(20), || accepted(&daemon.log(), probe))
             .unwrap_or_else(|error| panic!("{error}\n{}", daemon.log()));
         seconds.push(accepted.duration_since(begun).as_secs_f64());
-        wait_for("the job to run", Duration::from_secs(60), || {
+        wait_for("the job to run", Duration::from_mins(1), || {
             let running = bed.run("alice", &["condor_q", "-allusers", "-totals", "-af", "Running"]).ok()?;
             (running.trim() == (probe + 1).to_string()).then_some(())
         })
@@ -212,11 +213,11 @@ fn what_does_not_carry_the_pools_id_is_left_alone() {
     let path = format!("/servers/{}", made["server"]["id"].as_str().unwrap());
     let daemon = Daemon::start(&bed, &settings).unwrap();
     let began = Instant::now();
-    wait_for("three looks", Duration::from_secs(60), || {
+    wait_for("three looks", Duration::from_mins(1), || {
         (daemon.log().matches("seen: ").count() >= 3).then_some(())
     })
     .unwrap();
-    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(began.elapsed() < Duration::from_mins(1));
     let still: Value = bed.api(&["compute", &path]).unwrap();
     assert_ne!(still["server"]["status"], "DELETED");
     daemon.stop().unwrap();

@@ -74,6 +74,11 @@ impl<'a> Assembly<'a> {
             Some(Value::Address(address)) => Some(*address),
             _ => None,
         };
+        if let Some(Value::Address(_)) = daemon.set("listen") {
+            let finding =
+                Finding::warning(daemon.at("listen"), "`listen` is not acted on yet by this version");
+            self.report.push(finding.label("the status page comes with a later one"));
+        }
         let state_dir = match daemon.set("state_dir") {
             None if is_embedded => embedded::state_dir(environment),
             _ => daemon.path("state_dir").unwrap_or_else(|| PathBuf::from("/var/lib/ehos")),

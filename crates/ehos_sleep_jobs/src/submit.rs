@@ -27,7 +27,7 @@ Run it as an ordinary user of this machine, for example:  sudo -u alice ehos_sle
 
 /// Where the jobs go.
 enum Queue {
-    Condor(CondorPool),
+    Condor(Box<CondorPool>),
     Embedded(RemotePool),
 }
 
@@ -100,7 +100,7 @@ fn queue(cli: &Cli) -> Result<Queue, String> {
     if std::fs::metadata("/proc/self").is_ok_and(|data| data.uid() == 0) {
         return Err(ROOT.to_owned());
     }
-    Ok(Queue::Condor(CondorPool::new(CondorSettings::default())))
+    Ok(Queue::Condor(Box::new(CondorPool::new(CondorSettings::default()))))
 }
 
 /// Follows the jobs until none is left in the queue.

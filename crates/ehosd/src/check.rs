@@ -3,6 +3,7 @@
 //! Deliberately changes nothing, here or in a cloud.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ehos_config::Loaded;
@@ -10,11 +11,11 @@ use ehos_config::Loaded;
 use crate::connect::Connections;
 
 /// Checks and prints what was found; a failure is exit status 1.
-pub(crate) async fn check(loaded: &Loaded, online: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn check(files: &[PathBuf], loaded: &Loaded, online: bool) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
     let connections = Connections::new(config, None)?;
     let mut out = std::io::stdout().lock();
-    let files: Vec<String> = loaded.files.iter().map(|file| file.display().to_string()).collect();
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     writeln!(
         out,
         "{}: right; pool {}, {} cloud{}, {} to {} nodes",

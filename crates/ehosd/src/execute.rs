@@ -18,10 +18,10 @@ use tokio::task::JoinSet;
 const AT_ONCE: usize = 20;
 
 /// The longest that a step may take; every call in it has a shorter limit of its own.
-const STEP: Duration = Duration::from_secs(300);
+const STEP: Duration = Duration::from_mins(5);
 
 /// How often the startds of nodes report to the collector; changes they report at once.
-const UPDATE_INTERVAL: Duration = Duration::from_secs(60);
+const UPDATE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What steps are carried out with.
 #[derive(Clone)]

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SHORT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How old a late answer may be.
-const STALE: Duration = Duration::from_secs(60);
+const STALE: Duration = Duration::from_mins(1);
 
 type CloudAnswer = (Result<Vec<Server>, Failure>, Result<CloudOffer, Failure>);
 
@@ -159,7 +159,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_collector_that_has_just_come_up_is_unknown_and_not_empty() {
         let (world, pool, clouds) = world();
-        world.faults().restart_collector(Duration::from_secs(60));
+        world.faults().restart_collector(Duration::from_mins(1));
         let snapshot = Observer::default().look(&pool, &clouds, 1).await;
         assert!(snapshot.demand.seen().is_some(), "the queue is another daemon's");
         assert!(snapshot.slots.unknown().is_some(), "{:?}", snapshot.slots);

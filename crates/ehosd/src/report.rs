@@ -16,11 +16,6 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Says what was seen.
-    pub(crate) fn seen(&self, snapshot: &Snapshot, inventory: &Inventory) {
-        log::info!("seen: {}", summary(snapshot, inventory));
-    }
-
     /// Says what was decided, and what waits for what.
     pub(crate) fn decided(&mut self, plan: &Plan) {
         for step in &plan.steps {
@@ -35,19 +30,24 @@ impl Report {
         }
         self.unmet = unmet;
     }
+}
 
-    /// Says how the steps went.
-    pub(crate) fn done(&self, outcomes: &[Outcome]) {
-        for outcome in outcomes {
-            let action = &outcome.step.action;
-            match &outcome.result {
-                Ok(()) => log::info!("accepted: {action}"),
-                // A job came first, as it should.
-                Err(failure) if failure.kind == FailureKind::Conflict && !action.buys() => {
-                    log::info!("not now: {action}: {failure}");
-                }
-                Err(failure) => log::warn!("{action} failed: {failure}"),
+/// Says what was seen.
+pub(crate) fn seen(snapshot: &Snapshot, inventory: &Inventory) {
+    log::info!("seen: {}", summary(snapshot, inventory));
+}
+
+/// Says how the steps went.
+pub(crate) fn done(outcomes: &[Outcome]) {
+    for outcome in outcomes {
+        let action = &outcome.step.action;
+        match &outcome.result {
+            Ok(()) => log::info!("accepted: {action}"),
+            // A job came first, as it should.
+            Err(failure) if failure.kind == FailureKind::Conflict && !action.buys() => {
+                log::info!(target: DECISION, "not now: {action}: {failure}");
             }
+            Err(failure) => log::warn!("{action} failed: {failure}"),
         }
     }
 }

@@ -41,16 +41,24 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         return complain(&format!("{error:#}"));
     }
     warn(&loaded);
-    let result =
-        if cli.check { check::check(&loaded, cli.online).await } else { work(&cli, loaded, table).await };
+    let result = if cli.check {
+        check::check(&files, &loaded, cli.online).await
+    } else {
+        work(&cli, files, loaded, table).await
+    };
     result.unwrap_or_else(|error| {
         log::error!("{error:#}");
         ExitCode::FAILURE
     })
 }
 
-async fn work(cli: &Cli, loaded: Loaded, table: Option<Table>) -> anyhow::Result<ExitCode> {
-    let Loaded { config, files, .. } = loaded;
+async fn work(
+    cli: &Cli,
+    files: Vec<PathBuf>,
+    loaded: Loaded,
+    table: Option<Table>,
+) -> anyhow::Result<ExitCode> {
+    let Loaded { config, files: read, .. } = loaded;
     let connections = Connections::new(&config, None)?;
     if cli.dry_run {
         return dry_run(&config, connections).await;
@@ -63,7 +71,7 @@ async fn work(cli: &Cli, loaded: Loaded, table: Option<Table>) -> anyhow::Result
         None => None,
     };
     let engine = Engine::new(config.policy.clone(), connections.hands, state.memory());
-    let waker = Waker::new(stop, files.clone())?;
+    let waker = Waker::new(stop, read)?;
     let mut daemon = Daemon { engine, state, waker, config, files, world, table };
     if cli.once {
         return Ok(daemon.once().await);
@@ -91,6 +99,7 @@ struct Daemon {
     state: StateDir,
     waker: Waker,
     config: Config,
+    /// The files of the command line, which name others.
     files: Vec<PathBuf>,
     world: Option<ehos_sim::World>,
     table: Option<Table>,
@@ -165,6 +174,7 @@ impl Daemon {
         for gone in self.config.clouds.iter().filter(|cloud| loaded.config.cloud(&cloud.name).is_none()) {
             log::warn!("cloud {} is not configured any more: nobody looks after its servers now", gone.name);
         }
+        self.waker.watch(loaded.files);
         self.config = loaded.config;
     }
 
@@ -198,7 +208,8 @@ fn files(cli: &Cli) -> Result<Vec<PathBuf>, String> {
 
 fn warn(loaded: &Loaded) {
     for problem in &loaded.warnings {
-        log::warn!("{problem}");
+        let text = problem.to_string();
+        log::warn!("{}", text.strip_prefix("warning: ").unwrap_or(&text));
     }
 }
 

@@ -9,7 +9,7 @@ use ehos_scaler::{Inventory, Memory, Outcome, Plan, plan, reconcile};
 
 use crate::execute::{Hands, execute};
 use crate::observe::Observer;
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::state::StateDir;
 
 /// All that one tick gave, for whoever shows it.
@@ -61,7 +61,7 @@ impl Engine {
     /// Does one whole tick.
     pub(crate) async fn tick(&mut self, state: &StateDir) -> Tick {
         let (snapshot, inventory, mut plan) = self.look().await;
-        self.report.seen(&snapshot, &inventory);
+        report::seen(&snapshot, &inventory);
         self.report.decided(&plan);
         // What is about to be bought is written down first: a kill between the order and the next listing must not
         // make the next start buy it again.
@@ -72,7 +72,7 @@ impl Engine {
             plan.steps.retain(|step| !step.action.buys());
         }
         let outcomes = execute(&plan, &snapshot, &self.hands).await;
-        self.report.done(&outcomes);
+        report::done(&outcomes);
         self.memory = std::mem::take(&mut self.memory).after(&outcomes);
         if !outcomes.is_empty()
             && let Err(error) = state.remember(&self.memory, false)
@@ -86,7 +86,7 @@ impl Engine {
 impl Tick {
     /// When the next tick must begin at the latest.
     pub(crate) fn next(&self, policy: &Policy) -> Timestamp {
-        let latest = self.snapshot.at + policy.sleep.min(std::time::Duration::from_secs(3600));
+        let latest = self.snapshot.at + policy.sleep.min(std::time::Duration::from_hours(1));
         // What was just ordered or asked for shows within seconds.
         let soon = if self.outcomes.is_empty() { latest } else { Timestamp::now() + SETTLE };
         latest.min(soon).min(self.plan.wake_at.unwrap_or(latest))

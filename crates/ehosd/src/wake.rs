@@ -89,6 +89,11 @@ impl Waker {
         *self.stop.borrow()
     }
 
+    /// Looks at other files from now on.
+    pub(crate) fn watch(&mut self, files: Vec<PathBuf>) {
+        self.files = Files::new(files);
+    }
+
     /// Waits for the next reason to tick, at the latest at `until`.
     ///
     /// `queue_changed` makes a future that ends when the queue changes; the batch window begins with the first, and

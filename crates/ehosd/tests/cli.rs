@@ -1,4 +1,5 @@
 //! `ehosd` from its command line: wrong files, the embedded world, reload and stop.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may panic as the tests do")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};

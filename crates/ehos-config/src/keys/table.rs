@@ -358,9 +358,8 @@ pub(crate) static KEYS: &[Key] = &[
         "listen",
         Kind::Listen,
         "127.0.0.1:9680",
-        "Status page, API and metrics; none: off.",
-    )
-    .example("127.0.0.1:9680"),
+        "Status page, API and metrics; none: off. Comes with a later version.",
+    ),
     key(
         Section::Daemon,
         "state_dir",
