@@ -25,6 +25,7 @@ fn main() -> Result<()> {
         eprintln!("{warning}");
     }
     let user_data = template.render_node(&NodeFacts {
+        pool: &"example".into(),
         node: &node.as_str().into(),
         cloud: &"example".into(),
         flavor: &"m1.medium".into(),

@@ -6,15 +6,25 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ehos_model::{CloudName, FlavorName, NodeId};
+use ehos_model::{CloudName, FlavorName, NodeId, PoolId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::TemplateError;
 
 /// The tags a template may use, in the order they are listed in messages.
-pub(crate) const TAGS: [&str; 9] =
-    ["node", "cloud", "flavor", "gpus", "host_ip", "uid_domain", "trust_domain", "token", "update_interval"];
+pub(crate) const TAGS: [&str; 10] = [
+    "pool",
+    "node",
+    "cloud",
+    "flavor",
+    "gpus",
+    "host_ip",
+    "uid_domain",
+    "trust_domain",
+    "token",
+    "update_interval",
+];
 
 /// The tags without which no server becomes a node: nothing else can say who it is, where its pool is and why it
 /// is let in.
@@ -23,6 +33,8 @@ pub(crate) const REQUIRED: [&str; 3] = ["node", "host_ip", "token"];
 /// What one node is told; each field is a tag of the same name.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeFacts<'a> {
+    /// The pool it is bought for; `EhosPool`.
+    pub pool: &'a PoolId,
     /// The node; its host name, and `EhosNode` in its slots' ads.
     pub node: &'a NodeId,
     /// The cloud it is bought from; `EhosCloud`.
@@ -52,6 +64,7 @@ impl NodeFacts<'_> {
         let token = self.token.expose_secret();
         let seconds = self.update_interval.as_secs();
         expect("node", self.node.as_str(), is_label, "lower case letters, digits and hyphens, at most 63")?;
+        expect("pool", self.pool.as_str(), is_name, NAME)?;
         expect("cloud", self.cloud.as_str(), is_name, NAME)?;
         expect("flavor", self.flavor.as_str(), is_name, NAME)?;
         expect("host_ip", self.host_ip, is_host, "an IP address or a host name")?;
@@ -70,6 +83,7 @@ impl NodeFacts<'_> {
             });
         }
         Ok(json!({
+            "pool": self.pool.as_str(),
             "node": self.node.as_str(),
             "cloud": self.cloud.as_str(),
             "flavor": self.flavor.as_str(),
@@ -207,9 +221,11 @@ mod tests {
     #[test]
     fn an_error_names_the_value_but_never_the_token() {
         let (node, cloud, flavor) = (NodeId::from("n1"), CloudName::from("c"), FlavorName::from("f"));
+        let pool = PoolId::from("p");
         let facts = |token: &'static str, host_ip: &'static str, seconds| {
             let token = SecretString::from(token);
             let facts = NodeFacts {
+                pool: &pool,
                 node: &node,
                 cloud: &cloud,
                 flavor: &flavor,

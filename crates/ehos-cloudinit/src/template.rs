@@ -93,6 +93,7 @@ impl Template {
     fn try_out(&self) -> Result<(), TemplateError> {
         for gpus in [0, 1] {
             self.render_node(&NodeFacts {
+                pool: &"pool".into(),
                 node: &"ehos-execute-1".into(),
                 cloud: &"cloud".into(),
                 flavor: &"flavor".into(),
@@ -159,6 +160,7 @@ mod tests {
 
     fn render(template: &Template, gpus: u32, token: &str) -> Result<String, TemplateError> {
         let facts = NodeFacts {
+            pool: &"pool".into(),
             node: &"n1".into(),
             cloud: &"bergen".into(),
             flavor: &"m1.medium".into(),
@@ -177,7 +179,7 @@ mod tests {
         for (more, expected, row) in [
             (
                 "fqdn: {{nod}}\n",
-                "t.yaml:5:7: unknown tag nod; did you mean node?; known are node, cloud",
+                "t.yaml:5:7: unknown tag nod; did you mean node?; known are pool, node, cloud",
                 "a slip of the pen",
             ),
             (

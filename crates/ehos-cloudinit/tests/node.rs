@@ -44,6 +44,7 @@ fn render(facts: &Facts) -> Result<String, TemplateError> {
     static TEMPLATE: LazyLock<Template> =
         LazyLock::new(|| Template::parse("execute.yaml", EXECUTE_YAML).unwrap());
     let rendered = TEMPLATE.render_node(&NodeFacts {
+        pool: &"ehos@192.0.2.1".into(),
         node: &NodeId::from(facts.node.as_str()),
         cloud: &CloudName::from(facts.cloud.as_str()),
         flavor: &FlavorName::from(facts.flavor.as_str()),
@@ -144,7 +145,8 @@ fn the_shipped_template_tells_a_node_what_it_must_know() {
     assert!(!config.contains("eyJ"), "the token stands in its own file only");
     for (name, value) in [
         ("MAXJOBRETIREMENTTIME", "30 * 24 * 3600"),
-        ("STARTD_ATTRS", "$(STARTD_ATTRS) EhosNode EhosCloud EhosFlavor"),
+        ("STARTD_ATTRS", "$(STARTD_ATTRS) EhosNode EhosCloud EhosFlavor EhosPool"),
+        ("EhosPool", "\"ehos@192.0.2.1\""),
         ("START", "True"),
         ("SUSPEND", "False"),
         ("PREEMPT", "False"),

@@ -10,7 +10,7 @@ use crate::cell::{Cell, rows};
 use crate::tools::{Call, Tools};
 
 /// The query for slots; `-af` is about a quarter faster here than `-json`, with half the text.
-const SLOTS: [&str; 27] = [
+const SLOTS: [&str; 28] = [
     "-sort",
     "no",
     "-constraint",
@@ -38,9 +38,10 @@ const SLOTS: [&str; 27] = [
     "EhosNode",
     "EhosCloud",
     "EhosFlavor",
+    "EhosPool",
 ];
 /// The values in a row of its answer.
-const SLOT_VALUES: usize = 22;
+const SLOT_VALUES: usize = 23;
 
 /// Startds report a little later than they should.
 const LATE: Duration = Duration::from_secs(5);
@@ -105,7 +106,7 @@ fn slot(row: &[Cell; SLOT_VALUES]) -> Option<Slot> {
     let (&[name, machine, kind, state, activity], rest) = row.split_first_chunk()?;
     let (total, rest) = rest.split_first_chunk()?;
     let (free, rest) = rest.split_first_chunk()?;
-    let &[dynamic, draining, job_starts, heard, started, since, node, cloud, flavor] = rest else {
+    let &[dynamic, draining, job_starts, heard, started, since, node, cloud, flavor, pool] = rest else {
         return None;
     };
     let kind = match kind.text().as_deref() {
@@ -118,6 +119,7 @@ fn slot(row: &[Cell; SLOT_VALUES]) -> Option<Slot> {
     Some(Slot {
         name: name.text()?,
         machine: machine.text()?.into(),
+        pool: pool.text().map(Into::into),
         node: node.text().map(Into::into),
         cloud: cloud.text().map(Into::into),
         flavor: flavor.text().map(Into::into),
@@ -154,7 +156,7 @@ mod tests {
 
     const OURS: &str = "\"slot1@e1\"\t\"e1\"\t\"Partitionable\"\t\"Unclaimed\"\t\"Idle\"\t8\t16000\t1000000.0\t2\t0\t0\t\
                         512\t0\t8\tundefined\t31\t1795394895\t1795394830\t1795394874\t\"ehos-execute-1\"\t\"bergen\"\t\
-                        \"m1.xlarge\"\n";
+                        \"m1.xlarge\"\t\"ehos@10.0.0.1\"\n";
 
     /// A node with one job, then the same drained: asked of two versions.
     #[test]
@@ -191,6 +193,7 @@ mod tests {
         assert_eq!(slot.node.as_ref().map(ehos_model::NodeId::as_str), Some("ehos-execute-1"));
         assert_eq!(slot.cloud.as_ref().map(ehos_model::CloudName::as_str), Some("bergen"));
         assert_eq!(slot.flavor.as_ref().map(ehos_model::FlavorName::as_str), Some("m1.xlarge"));
+        assert_eq!(slot.pool.as_ref().map(ehos_model::PoolId::as_str), Some("ehos@10.0.0.1"));
         assert_eq!(
             (slot.free.cores, slot.free.disk, slot.total.gpus),
             (0, Mebibytes(0), 2),

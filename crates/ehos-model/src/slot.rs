@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CloudName, FlavorName, Machine, NodeId, Resources, Timestamp};
+use crate::{CloudName, FlavorName, Machine, NodeId, PoolId, Resources, Timestamp};
 
 /// What kind of slot an ad describes (*startd ad `SlotType`*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,7 +79,9 @@ pub struct Slot {
     pub name: String,
     /// *Startd ad `Machine`*.
     pub machine: Machine,
-    /// *Startd ad `EhosNode`*; `None` where the startd is not one of ours.
+    /// *Startd ad `EhosPool`*; where it is another's, the startd is not ours, whatever else it says.
+    pub pool: Option<PoolId>,
+    /// *Startd ad `EhosNode`*; `None` where no EHOS bought it.
     pub node: Option<NodeId>,
     /// *Startd ad `EhosCloud`*.
     pub cloud: Option<CloudName>,
@@ -113,12 +115,16 @@ impl Slot {
     /// Tells whether no claim lives on it now; it may be claimed a moment later.
     #[must_use]
     pub fn is_unclaimed(&self) -> bool {
-        self.claims == 0 && !matches!(self.state, SlotState::Claimed | SlotState::Matched | SlotState::Preempting)
+        self.claims == 0
+            && !matches!(self.state, SlotState::Claimed | SlotState::Matched | SlotState::Preempting)
     }
 
     /// Tells whether the startd has confirmed that it takes no jobs and runs none.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.draining && self.claims == 0 && self.state == SlotState::Drained && self.activity == Activity::Idle
+        self.draining
+            && self.claims == 0
+            && self.state == SlotState::Drained
+            && self.activity == Activity::Idle
     }
 }

@@ -157,6 +157,7 @@ fn slot(
     Slot {
         name: format!("slot1@{node}"),
         machine: Machine::new(node.as_str()),
+        pool: Some("pool".into()),
         node: Some(node.clone()),
         cloud: Some(cloud),
         flavor: Some(flavor.name.clone()),

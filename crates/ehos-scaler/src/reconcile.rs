@@ -41,7 +41,9 @@ pub fn reconcile(snapshot: &Snapshot, memory: &Memory, policy: &Policy) -> Inven
         parts.entry(&server.node).or_default().servers.push(server);
     }
     for slot in snapshot.slots.seen().into_iter().flatten() {
-        match &slot.node {
+        // What names no pool was bought by a template without `EhosPool`; its node id is word enough.
+        let ours = slot.pool.as_ref().is_none_or(|pool| *pool == policy.pool);
+        match slot.node.as_ref().filter(|_| ours) {
             Some(id) => parts.entry(id).or_default().slots.push(slot),
             None => inventory.strays.push(Stray::Foreign(slot.clone())),
         }
@@ -169,9 +171,12 @@ fn duplicate(second: &Server, first: Option<&Server>, slots: &[&Slot]) -> Stray 
     Stray::Duplicate { server: second.clone(), safe: idle && (slots.is_empty() || theirs) }
 }
 
+/// Ads that have no server; those that do not name our pool are room like any other, and never touched.
 fn strand(id: &NodeId, slots: &[&Slot], inventory: &mut Inventory) {
     for (i, slot) in slots.iter().enumerate() {
-        if slots.iter().take(i).all(|earlier| earlier.machine != slot.machine) {
+        if slot.pool.is_none() {
+            inventory.strays.push(Stray::Foreign((*slot).clone()));
+        } else if slots.iter().take(i).all(|earlier| earlier.machine != slot.machine) {
             inventory.strays.push(Stray::Ad {
                 machine: slot.machine.clone(),
                 node: id.clone(),

@@ -48,6 +48,7 @@ pub(crate) fn slot(node: &str) -> Slot {
     Slot {
         name: format!("slot1@{node}"),
         machine: Machine::new(node),
+        pool: Some("pool".into()),
         node: Some(node.into()),
         cloud: Some("bergen".into()),
         flavor: Some("medium".into()),

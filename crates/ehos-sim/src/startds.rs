@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ehos_model::{
-    Activity, CloudName, FlavorName, Machine, NodeId, Resources, ServerId, ServerStatus, Slot, SlotKind,
-    SlotState,
+    Activity, CloudName, FlavorName, Machine, NodeId, PoolId, Resources, ServerId, ServerStatus, Slot,
+    SlotKind, SlotState,
 };
 
 use crate::queue::JobId;
@@ -16,6 +16,7 @@ use crate::state::{Event, Moment, State};
 /// A startd with one partitionable slot.
 pub(crate) struct Startd {
     pub(crate) machine: Machine,
+    pub(crate) pool: PoolId,
     pub(crate) node: NodeId,
     pub(crate) cloud: CloudName,
     pub(crate) flavor: FlavorName,
@@ -38,6 +39,7 @@ impl State {
         let machine = Machine::new(server.node.as_str());
         let startd = Startd {
             machine: machine.clone(),
+            pool: server.pool.clone(),
             node: server.node.clone(),
             cloud: server.cloud.clone(),
             flavor: server.flavor.name.clone(),
@@ -115,6 +117,7 @@ impl State {
         Slot {
             name: format!("slot1@{}", startd.machine),
             machine: startd.machine.clone(),
+            pool: Some(startd.pool.clone()),
             node: Some(startd.node.clone()),
             cloud: Some(startd.cloud.clone()),
             flavor: Some(startd.flavor.clone()),

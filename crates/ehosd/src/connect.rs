@@ -7,14 +7,18 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use ehos_cloud::{Cloud, OpenStackCloud};
-use ehos_cloudinit::{Template, find_template};
+use ehos_cloudinit::{NodeFacts, Template, find_template};
 use ehos_condor::{CondorPool, CondorSettings, Pool};
 use ehos_config::{Authentication, Backend, CloudSettings, Config};
-use ehos_model::{CloudName, PoolId};
+use ehos_model::{CloudName, NodeId, PoolId};
 use ehos_sim::World;
+use secrecy::SecretString;
 
 use crate::embedded;
-use crate::execute::{Hands, Join};
+use crate::execute::{Hands, Join, UPDATE_INTERVAL};
+
+/// What embedded nodes are told; they do not listen.
+const EMBEDDED_MASTER: &str = "127.0.0.1";
 
 /// The pool and the clouds of a configuration.
 pub(crate) struct Connections {
@@ -54,10 +58,11 @@ impl Connections {
             clouds.insert(settings.name.clone(), cloud);
         }
         let (pool, master): (Arc<dyn Pool>, _) = match &world {
-            Some(world) => (Arc::new(world.pool()), "127.0.0.1".to_owned()),
+            Some(world) => (Arc::new(world.pool()), EMBEDDED_MASTER.to_owned()),
             None => (Arc::new(CondorPool::new(CondorSettings::default())), master(config)?),
         };
-        let join = Arc::new(Join { master, token_lifetime: config.condor.token_lifetime });
+        let join =
+            Arc::new(Join { pool: pool_id.clone(), master, token_lifetime: config.condor.token_lifetime });
         Ok(Self { hands: Hands { pool, clouds, templates: Arc::new(templates), join }, openstack, world })
     }
 }
@@ -81,6 +86,26 @@ fn open(settings: &CloudSettings, pool: &PoolId) -> anyhow::Result<OpenStackClou
     Ok(OpenStackCloud::new(name, pool.clone(), access.clone(), servers)?)
 }
 
+/// Renders a node of every flavor with a token that is none, so that a name that cannot stand in a configuration is
+/// told now and not when the first job waits.
+fn prove(template: &Template, config: &Config, cloud: &CloudSettings) -> anyhow::Result<()> {
+    for flavor in &cloud.servers.flavors {
+        template.render_node(&NodeFacts {
+            pool: &config.policy.pool,
+            node: &NodeId::new("node"),
+            cloud: &cloud.name,
+            flavor: &flavor.as_str().into(),
+            gpus: 0,
+            host_ip: config.condor.host_ip.as_deref().unwrap_or(EMBEDDED_MASTER),
+            uid_domain: "example.org",
+            trust_domain: "example.org",
+            token: &SecretString::from("token"),
+            update_interval: UPDATE_INTERVAL,
+        })?;
+    }
+    Ok(())
+}
+
 /// Reads and proves the template of every cloud.
 fn templates(config: &Config) -> anyhow::Result<BTreeMap<CloudName, Template>> {
     let mut templates = BTreeMap::new();
@@ -92,6 +117,7 @@ fn templates(config: &Config) -> anyhow::Result<BTreeMap<CloudName, Template>> {
         for warning in template.warnings() {
             log::warn!("{origin}: {warning}");
         }
+        prove(&template, config, cloud)?;
         templates.insert(cloud.name.clone(), template);
     }
     Ok(templates)

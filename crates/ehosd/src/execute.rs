@@ -9,7 +9,9 @@ use std::time::Duration;
 use ehos_cloud::{Cloud, ServerOrder};
 use ehos_cloudinit::{NodeFacts, Template};
 use ehos_condor::Pool;
-use ehos_model::{CloudName, Failure, FailureKind, FlavorName, Machine, NodeId, Role, Snapshot, Timestamp};
+use ehos_model::{
+    CloudName, Failure, FailureKind, FlavorName, Machine, NodeId, PoolId, Role, Snapshot, Timestamp,
+};
 use ehos_scaler::{Action, Outcome, Plan, Step};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -21,7 +23,7 @@ const AT_ONCE: usize = 20;
 const STEP: Duration = Duration::from_mins(5);
 
 /// How often the startds of nodes report to the collector; changes they report at once.
-const UPDATE_INTERVAL: Duration = Duration::from_mins(1);
+pub(crate) const UPDATE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What steps are carried out with.
 #[derive(Clone)]
@@ -35,6 +37,8 @@ pub(crate) struct Hands {
 /// What every node needs to know of the pool it joins.
 #[derive(Debug)]
 pub(crate) struct Join {
+    /// The pool's id.
+    pub(crate) pool: PoolId,
     /// Where the master is, as the nodes reach it.
     pub(crate) master: String,
     /// How long a node's token is good for.
@@ -141,6 +145,7 @@ async fn create(
         tokio::try_join!(hands.pool.domains(), hands.pool.join_token(node, hands.join.token_lifetime))
             .map_err(|failure| failure.context("the node cannot be let into the pool"))?;
     let facts = NodeFacts {
+        pool: &hands.join.pool,
         node,
         cloud,
         flavor,

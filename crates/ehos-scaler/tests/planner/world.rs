@@ -537,6 +537,7 @@ impl Startd {
         Slot {
             name: format!("slot1@{id}"),
             machine: Machine::new(id.as_str()),
+            pool: (!self.foreign).then(|| "pool".into()),
             node: (!self.foreign).then(|| id.clone()),
             cloud: (!self.foreign).then(|| self.cloud.clone()),
             flavor: (!self.foreign).then(|| self.flavor.clone()),
