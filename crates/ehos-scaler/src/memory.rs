@@ -148,8 +148,10 @@ impl Memory {
         }
         self.nodes = nodes.into_iter().collect();
         self.orders.retain(|id, _| inventory.node(id).is_some_and(|node| node.server.is_none()));
-        if let (Some(demand), true) = (snapshot.demand.seen(), seeing) {
-            self.look_at_shapes(demand, inventory, snapshot.at);
+        match snapshot.demand.seen() {
+            Some(demand) if seeing => self.look_at_shapes(demand, inventory, snapshot.at),
+            // Where we cannot see, HTCondor may have been unable to match, too.
+            _ => self.shapes.values_mut().for_each(|shape| shape.since = snapshot.at),
         }
         self
     }
@@ -348,15 +350,7 @@ impl Memory {
     }
 
     fn look_at_shapes(&mut self, demand: &[Demand], inventory: &Inventory, at: Timestamp) {
-        let patient = |since: Timestamp| ehos_model::elapsed(since, at) >= MATCH_PATIENCE;
-        let mut idle_rooms: BTreeMap<Resources, &NodeId> = BTreeMap::new();
-        for node in &inventory.nodes {
-            if matches!(node.phase, Phase::Idle { since } if patient(since)) {
-                for slot in &node.slots {
-                    idle_rooms.entry(slot.free).or_insert(&node.id);
-                }
-            }
-        }
+        let idle_rooms = proven_idle(inventory);
         let waiting: BTreeSet<Autocluster> =
             demand.iter().filter(|group| group.idle > 0).map(|group| group.autocluster).collect();
         self.shapes.retain(|shape, _| waiting.contains(shape));
@@ -372,10 +366,29 @@ impl Memory {
             shape.idle = group.idle;
             if progress || again {
                 (shape.since, shape.unmatched) = (at, None);
-            } else if shape.unmatched.is_none() && patient(shape.since) {
-                let room = idle_rooms.iter().find(|(room, _)| group.request.fits_in(room));
-                shape.unmatched = room.map(|(_, node)| (at, node.to_string()));
+            } else if shape.unmatched.is_none() {
+                let room = idle_rooms
+                    .iter()
+                    .find(|(room, (proven, _))| shape.since <= *proven && group.request.fits_in(room));
+                shape.unmatched = room.map(|(_, (_, node))| (at, node.to_string()));
             }
         }
     }
+}
+
+/// Lists the rooms of nodes that were heard of after they had been idle for a match's patience, each with the moment
+/// since when that is proven. An ad alone proves nothing: its node may be dead.
+fn proven_idle(inventory: &Inventory) -> BTreeMap<Resources, (Timestamp, &NodeId)> {
+    let mut rooms: BTreeMap<Resources, (Timestamp, &NodeId)> = BTreeMap::new();
+    for node in &inventory.nodes {
+        let Phase::Idle { since } = node.phase else { continue };
+        for slot in &node.slots {
+            let proven = slot.heard.checked_sub(MATCH_PATIENCE).unwrap_or(Timestamp::MIN);
+            if since <= proven {
+                let best = rooms.entry(slot.free).or_insert((proven, &node.id));
+                *best = (*best).max((proven, &node.id));
+            }
+        }
+    }
+    rooms
 }

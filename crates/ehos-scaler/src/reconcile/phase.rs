@@ -90,7 +90,8 @@ impl Evidence<'_> {
         }
         // A server that was being built never ran. One that was up may have joined since the ads were gathered.
         let built = self.order.is_some() || self.remembered.is_some_and(|node| node.booting);
-        let until = later(self.remembered.and_then(|node| node.error_seen).unwrap_or(self.at), ERROR_SHOWS);
+        let seen = self.remembered.and_then(|node| node.error_seen).unwrap_or(self.at);
+        let until = self.not_before_listening(later(seen, ERROR_SHOWS));
         if !built && self.at < until {
             return Phase::Lost { since: self.last_sign(), until: Some(until) };
         }
@@ -180,8 +181,11 @@ impl Evidence<'_> {
     }
 
     fn is_overdue(&self) -> bool {
-        let blind = self.blind_until.map(|blind| later(blind, self.policy.lost_timeout));
-        let deadline = later(self.ordered(), self.policy.boot_timeout);
-        self.at >= blind.unwrap_or(deadline).max(deadline)
+        self.at >= self.not_before_listening(later(self.ordered(), self.policy.boot_timeout))
+    }
+
+    /// Puts a deadline off until startds had the time to be heard again after nobody could hear them.
+    fn not_before_listening(&self, deadline: Timestamp) -> Timestamp {
+        self.blind_until.map_or(deadline, |blind| deadline.max(later(blind, self.policy.lost_timeout)))
     }
 }

@@ -142,8 +142,12 @@ fn apply(world: &mut World, op: &Op) -> bool {
         Op::KillAfterExecute => return true,
         Op::LoseMemory => {
             let hidden = world.clouds.values().flat_map(|c| c.servers.values()).any(|s| s.shows > world.at);
-            // Nobody can know of a server that neither the cloud nor the memory tells of, nor that an ad is old.
-            if !hidden && !world.lagging {
+            let old = |s: &crate::world::Startd| {
+                !s.jobs.is_empty() && ehos_model::elapsed(s.heard, world.at) > Duration::from_mins(5)
+            };
+            // Nobody can know of a server that neither the cloud nor the memory tells of, nor that an ad is old, nor
+            // that nobody listened.
+            if !hidden && !world.lagging && !world.startds.values().any(old) {
                 world.memory = Memory::default();
             }
         }
