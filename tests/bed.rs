@@ -31,12 +31,13 @@ pub struct JobCensus {
 }
 
 impl Bed {
-    /// Finds the bed of this checkout.
+    /// Finds the bed that `EHOS_BED` names, else the one of this checkout.
     ///
     /// # Errors
     /// Where it is not up.
     pub fn open() -> anyhow::Result<Self> {
-        let env = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/testbed/env");
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/testbed/env");
+        let env = std::env::var_os("EHOS_BED").map_or(here, PathBuf::from);
         let text = std::fs::read_to_string(&env).with_context(|| {
             format!("no test bed ({}): run `cargo xtask testbed up` as root", env.display())
         })?;
@@ -119,14 +120,23 @@ impl Bed {
         serde_json::from_str(&body).with_context(|| format!("{words:?} answered {body}"))
     }
 
+    /// All servers of the project.
+    ///
+    /// # Errors
+    /// Where Nova does not answer.
+    pub fn all_servers(&self) -> anyhow::Result<Vec<Value>> {
+        let all = self.api(&["compute", "/servers/detail"])?;
+        Ok(all["servers"].as_array().cloned().unwrap_or_default())
+    }
+
     /// The servers that carry a pool's id.
     ///
     /// # Errors
     /// Where Nova does not answer.
     pub fn servers(&self, pool: &str) -> anyhow::Result<Vec<Value>> {
-        let all = self.api(&["compute", "/servers/detail"])?;
-        let ours = |server: &&Value| server["metadata"][POOL_KEY] == pool;
-        Ok(all["servers"].as_array().into_iter().flatten().filter(ours).cloned().collect())
+        let mut servers = self.all_servers()?;
+        servers.retain(|server| server["metadata"][POOL_KEY] == pool);
+        Ok(servers)
     }
 
     /// How many ports of servers and how many volumes the project has.
@@ -165,13 +175,14 @@ impl Bed {
         std::fs::metadata(self.event_log()).map_or(0, |data| data.len())
     }
 
-    /// Puts a program that cargo has built onto the manager.
+    /// Puts a program from `EHOS_PROGRAMS`, else from cargo's folder, onto the manager.
     ///
     /// # Errors
     /// Where it is not built.
     pub fn install(&self, program: &str) -> anyhow::Result<()> {
         let test = std::env::current_exe()?;
-        let path = test.ancestors().nth(2).context("a test lies in target/PROFILE/deps")?.join(program);
+        let beside = test.ancestors().nth(2).context("a test lies in target/PROFILE/deps")?;
+        let path = std::env::var_os("EHOS_PROGRAMS").map_or(beside.to_owned(), PathBuf::from).join(program);
         if !path.exists() {
             bail!("{} is missing: run `cargo build -p {program}`", path.display());
         }

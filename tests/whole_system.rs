@@ -4,20 +4,25 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as the tests do")]
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use ehos_tests::{Bed, Daemon, Settings, wait_for};
 use serde_json::Value;
 
-static BED: Mutex<()> = Mutex::new(());
-
-/// Takes the bed for one test and makes sure that it is empty.
-fn bed(settings: &Settings) -> (MutexGuard<'static, ()>, Bed) {
-    let turn = BED.lock().unwrap_or_else(PoisonError::into_inner);
+/// Takes the bed for one test, from other runs, too, and makes sure that it is empty.
+fn bed(settings: &Settings) -> (File, Bed) {
     let bed = Bed::open().unwrap();
+    let turn = File::create(bed.state().join("tests.lock")).unwrap();
+    turn.lock().unwrap();
     bed.install("ehosd").unwrap();
     bed.install("ehos_sleep_jobs").unwrap();
+    // A collector that has just come up knows nobody, and ehosd takes that for unknown.
+    wait_for("a collector that knows the pool", Duration::from_mins(1), || {
+        let age = bed.run("root", &["condor_status", "-collector", "-af", "StatsLifetime"]).ok()?;
+        (age.trim().parse::<u64>().ok()? > 25).then_some(())
+    })
+    .unwrap();
     clear(&bed, settings.pool);
     std::fs::remove_file(bed.state().join(format!("ehosd-{}.log", settings.pool))).ok();
     (turn, bed)
@@ -26,10 +31,11 @@ fn bed(settings: &Settings) -> (MutexGuard<'static, ()>, Bed) {
 /// Takes away what an earlier, broken run has left.
 fn clear(bed: &Bed, pool: &str) {
     bed.run("root", &["condor_rm", "-all"]).ok();
-    for server in bed.servers(pool).unwrap() {
+    // Of other pools, too: their nodes would be room to this one.
+    for server in bed.all_servers().unwrap() {
         bed.api(&["DELETE", "compute", &format!("/servers/{}", server["id"].as_str().unwrap())]).ok();
     }
-    wait_for("an empty cloud", Duration::from_mins(1), || bed.servers(pool).ok()?.is_empty().then_some(()))
+    wait_for("an empty cloud", Duration::from_mins(1), || bed.all_servers().ok()?.is_empty().then_some(()))
         .unwrap();
     // Ads outlive their machines by a quarter of an hour, and would be room to the next test.
     let ad = |kind| format!(r#"MyType = "Query"\nTargetType = "{kind}"\nRequirements = true\n\n"#);
