@@ -27,11 +27,19 @@ pub struct CondorSettings {
     pub timeout: Duration,
     /// The event log; `None`: what `condor_config_val EVENT_LOG` says.
     pub event_log: Option<PathBuf>,
+    /// The longest that a startd takes between two reports, if that is longer than *`UPDATE_INTERVAL`* of this
+    /// machine's configuration: a collector that came up more lately does not know everybody yet.
+    pub report_interval: Duration,
 }
 
 impl Default for CondorSettings {
     fn default() -> Self {
-        Self { tools_dir: None, timeout: Duration::from_mins(1), event_log: None }
+        Self {
+            tools_dir: None,
+            timeout: Duration::from_mins(1),
+            event_log: None,
+            report_interval: Duration::ZERO,
+        }
     }
 }
 
@@ -40,6 +48,7 @@ impl Default for CondorSettings {
 pub struct CondorPool {
     tools: Tools,
     event_log: Option<PathBuf>,
+    least_interval: Duration,
     report_interval: OnceCell<Duration>,
     domains: OnceCell<Domains>,
     watch: OnceLock<Watch>,
@@ -49,24 +58,27 @@ impl CondorPool {
     /// Makes ready to ask; asks nothing yet, so that it works while the pool is down.
     #[must_use]
     pub fn new(settings: CondorSettings) -> Self {
-        let CondorSettings { tools_dir, timeout, event_log } = settings;
+        let CondorSettings { tools_dir, timeout, event_log, report_interval } = settings;
         Self {
             tools: Tools { dir: tools_dir, timeout },
             event_log,
+            least_interval: report_interval,
             report_interval: OnceCell::new(),
             domains: OnceCell::new(),
             watch: OnceLock::new(),
         }
     }
 
-    /// Gives how often startds report (*`UPDATE_INTERVAL`* of this machine's configuration), asked for once.
+    /// Gives how seldom startds report (*`UPDATE_INTERVAL`* of this machine's configuration, asked for once, or what
+    /// the settings say).
     async fn report_interval(&self) -> Result<Duration, Failure> {
         let ask = || async {
             let value = config_value(&self.tools, "UPDATE_INTERVAL").await?;
             let seconds = value.and_then(|value| value.parse().ok());
             Ok::<_, Failure>(seconds.map_or(UPDATE_INTERVAL, Duration::from_secs))
         };
-        self.report_interval.get_or_try_init(ask).await.copied()
+        let ours = self.report_interval.get_or_try_init(ask).await?;
+        Ok(self.least_interval.max(*ours))
     }
 
     /// Gives the watch over the event log, which begins with the first call.

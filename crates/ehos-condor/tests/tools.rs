@@ -25,7 +25,12 @@ fn tool(dir: &Path, name: &str, script: &str) {
 
 fn pool(dir: &Path, timeout: Duration) -> CondorPool {
     let event_log = Some(dir.join("EventLog"));
-    CondorPool::new(CondorSettings { tools_dir: Some(dir.to_owned()), timeout, event_log })
+    CondorPool::new(CondorSettings {
+        tools_dir: Some(dir.to_owned()),
+        timeout,
+        event_log,
+        ..CondorSettings::default()
+    })
 }
 
 /// Tells whether the process whose id a tool wrote down is gone, or only waits to be buried.
@@ -122,6 +127,27 @@ async fn the_update_interval_is_asked_for_until_there_is_an_answer() {
     );
     tool(dir.path(), "condor_config_val", "echo 15");
     assert!(pool.slots().await.is_err(), "asked for once");
+}
+
+#[tokio::test]
+async fn a_collector_is_young_until_the_slowest_startd_has_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    tool(dir.path(), "condor_status", "case \"$1\" in -collector) echo 40;; esac");
+    for (manager, nodes, expected, row) in [
+        (15, 0, None, "the manager's configuration is all there is"),
+        (15, 60, Some(60), "nodes report less often than the manager's configuration says"),
+        (300, 60, Some(300), "others in the pool report less often than nodes"),
+    ] {
+        tool(dir.path(), "condor_config_val", &format!("echo {manager}"));
+        let settings = CondorSettings {
+            tools_dir: Some(dir.path().to_owned()),
+            report_interval: Duration::from_secs(nodes),
+            ..CondorSettings::default()
+        };
+        let refused = CondorPool::new(settings).slots().await.err().map(|failure| failure.message);
+        let words = |s| format!("the collector came up 40 s ago; startds report every {s} s");
+        assert_eq!(refused, expected.map(words), "{row}");
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use ehos_sim::World;
 use secrecy::SecretString;
 
 use crate::embedded;
-use crate::execute::{Hands, Join, UPDATE_INTERVAL};
+use crate::execute::{Hands, Join, UPDATE_INTERVAL, update_interval};
 
 /// What embedded nodes are told; they do not listen.
 const EMBEDDED_MASTER: &str = "127.0.0.1";
@@ -57,12 +57,17 @@ impl Connections {
             };
             clouds.insert(settings.name.clone(), cloud);
         }
+        let condor = CondorSettings { report_interval: UPDATE_INTERVAL, ..CondorSettings::default() };
         let (pool, master): (Arc<dyn Pool>, _) = match &world {
             Some(world) => (Arc::new(world.pool()), EMBEDDED_MASTER.to_owned()),
-            None => (Arc::new(CondorPool::new(CondorSettings::default())), master(config)?),
+            None => (Arc::new(CondorPool::new(condor)), master(config)?),
         };
-        let join =
-            Arc::new(Join { pool: pool_id.clone(), master, token_lifetime: config.condor.token_lifetime });
+        let join = Arc::new(Join {
+            pool: pool_id.clone(),
+            master,
+            token_lifetime: config.condor.token_lifetime,
+            update_interval: update_interval(config.policy.lost_timeout),
+        });
         Ok(Self { hands: Hands { pool, clouds, templates: Arc::new(templates), join }, openstack, world })
     }
 }
@@ -100,7 +105,7 @@ fn prove(template: &Template, config: &Config, cloud: &CloudSettings) -> anyhow:
             uid_domain: "example.org",
             trust_domain: "example.org",
             token: &SecretString::from("token"),
-            update_interval: UPDATE_INTERVAL,
+            update_interval: update_interval(config.policy.lost_timeout),
         })?;
     }
     Ok(())

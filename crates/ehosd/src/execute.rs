@@ -22,8 +22,11 @@ const AT_ONCE: usize = 20;
 /// The longest that a step may take; every call in it has a shorter limit of its own.
 const STEP: Duration = Duration::from_mins(5);
 
-/// How often the startds of nodes report to the collector; changes they report at once.
+/// The longest that the startd of a node takes between two reports to the collector; changes it reports at once.
 pub(crate) const UPDATE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How many reports in a row must be missing before a node is lost: a machine that is loaded reports late.
+const MISSED: u32 = 5;
 
 /// What steps are carried out with.
 #[derive(Clone)]
@@ -43,6 +46,13 @@ pub(crate) struct Join {
     pub(crate) master: String,
     /// How long a node's token is good for.
     pub(crate) token_lifetime: Duration,
+    /// How often its startd reports.
+    pub(crate) update_interval: Duration,
+}
+
+/// Makes nodes report often enough that one at work is never taken for lost (*`lost_timeout`*).
+pub(crate) fn update_interval(lost_timeout: Duration) -> Duration {
+    (lost_timeout / MISSED).clamp(Duration::from_secs(1), UPDATE_INTERVAL)
 }
 
 impl Hands {
@@ -154,9 +164,26 @@ async fn create(
         uid_domain: &domains.uid,
         trust_domain: &domains.trust,
         token: &token,
-        update_interval: UPDATE_INTERVAL,
+        update_interval: hands.join.update_interval,
     };
     let user_data = template.render_node(&facts).map_err(|error| Failure::rejected(error.to_string()))?;
     let order = ServerOrder { node: node.clone(), role: Role::Execute, flavor: flavor.clone(), user_data };
     seller.create(&order).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_at_work_reports_several_times_before_it_would_be_lost() {
+        for (lost_timeout, interval, row) in [
+            (600, 60, "the default"),
+            (300, 60, "just as often"),
+            (60, 12, "a node whose reports came once a minute would be lost between two of them"),
+            (3, 1, "as often as can be"),
+        ] {
+            assert_eq!(update_interval(Duration::from_secs(lost_timeout)).as_secs(), interval, "{row}");
+        }
+    }
 }
