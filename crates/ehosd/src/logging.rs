@@ -43,12 +43,12 @@ pub(crate) fn start(verbosity: Verbosity, sink: Sink) -> anyhow::Result<()> {
     // systemd sets this for services whose standard error is the journal.
     let journal = std::env::var_os("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal();
     // Whoever asks for the time of every call wants to set it against other logs.
-    let precision = if ours >= LevelFilter::Debug { jiff::Unit::Millisecond } else { jiff::Unit::Second };
+    let digits = if ours >= LevelFilter::Debug { 3 } else { 0 };
     builder.format(move |out, record| {
         if journal {
             return writeln!(out, "<{}>{}", priority(record.level(), record.target()), record.args());
         }
-        let now = jiff::Timestamp::now().round(precision).unwrap_or_default();
+        let now = stamp(jiff::Timestamp::now(), digits);
         match record.level() {
             Level::Error | Level::Warn => {
                 let style = out.default_level_style(record.level());
@@ -63,6 +63,11 @@ pub(crate) fn start(verbosity: Verbosity, sink: Sink) -> anyhow::Result<()> {
     }
     builder.try_init()?;
     Ok(())
+}
+
+/// Writes a moment with so many digits after the second, always as many: the lines stand below each other.
+fn stamp(at: jiff::Timestamp, digits: usize) -> String {
+    format!("{at:.digits$}")
 }
 
 /// The syslog priority that the journal files a line under.
@@ -106,5 +111,12 @@ mod tests {
         assert_eq!(priority(Level::Warn, "ehosd"), 4);
         assert_eq!(priority(Level::Info, DECISION), 5);
         assert_eq!(priority(Level::Info, "ehosd::tick"), 6);
+    }
+    #[test]
+    fn every_line_begins_with_as_many_characters() {
+        let at = |nanos| jiff::Timestamp::new(1_795_394_895, nanos).unwrap();
+        assert_eq!(stamp(at(120_000_000), 3), "2026-11-23T00:48:15.120Z", "a nought at the end stays");
+        assert_eq!(stamp(at(0), 3), "2026-11-23T00:48:15.000Z");
+        assert_eq!(stamp(at(999_000_000), 0), "2026-11-23T00:48:15Z", "no second is told before its time");
     }
 }
