@@ -64,6 +64,23 @@ pub(crate) struct Budget {
     pub(crate) purses: Vec<Purse>,
 }
 
+/// Where a node would have to go for another to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Anywhere,
+    In(CloudName),
+}
+
+impl Place {
+    /// Tells whether a node of this cloud holds it.
+    pub(crate) fn is_held_in(&self, cloud: &CloudName) -> bool {
+        match self {
+            Self::Anywhere => true,
+            Self::In(full) => full == cloud,
+        }
+    }
+}
+
 impl Budget {
     pub(crate) fn new(look: &Look) -> Self {
         let max = look.policy.limits.max();
@@ -96,6 +113,28 @@ impl Budget {
     pub(crate) fn blocker(&self, purse: usize, offer: usize) -> Option<Blocker> {
         let purse = &self.purses[purse];
         self.exhausted().or_else(|| purse.blocker(&purse.offers[offer]))
+    }
+
+    /// Finds where one node less would let such a job have its node, when nothing else stands against it.
+    pub(crate) fn place_for(&self, request: &Resources) -> Option<Place> {
+        let pool_full = matches!(self.exhausted(), Some(Blocker::NodeLimit { .. }));
+        if !pool_full && self.exhausted().is_some() {
+            return None;
+        }
+        self.purses.iter().find_map(|purse| {
+            let sells = |offer: &Offer| {
+                request.fits_in(&offer.size.slot)
+                    && matches!(purse.blocker_but_places(offer), None | Some(Blocker::Creating { .. }))
+            };
+            if !purse.offers.iter().any(sells) {
+                return None;
+            }
+            match (pool_full, purse.nodes_left) {
+                (_, 0) => Some(Place::In(purse.cloud.clone())),
+                (true, _) => Some(Place::Anywhere),
+                (false, _) => None,
+            }
+        })
     }
 
     /// Buys a node, if it may be bought.
@@ -181,15 +220,25 @@ impl Purse {
     }
 
     fn blocker(&self, offer: &Offer) -> Option<Blocker> {
+        let full = || {
+            let max = self.nodes_max.unwrap_or(0);
+            (self.nodes_left == 0).then(|| Blocker::NodeLimit { cloud: Some(self.cloud.clone()), max })
+        };
+        match self.blocker_but_places(offer) {
+            Some(blocker @ (Blocker::Quota { .. } | Blocker::Creating { .. })) => full().or(Some(blocker)),
+            None => full(),
+            other => other,
+        }
+    }
+
+    /// Tells what stands against one more node, its cloud's own `nodes_max` aside.
+    fn blocker_but_places(&self, offer: &Offer) -> Option<Blocker> {
         let cloud = || self.cloud.clone();
         if let Some(closed) = &self.closed {
             return Some(closed.clone());
         }
         if let Some((until, why)) = &offer.cooling {
             return Some(Blocker::CoolDown { until: *until, why: why.clone() });
-        }
-        if self.nodes_left == 0 {
-            return Some(Blocker::NodeLimit { cloud: Some(cloud()), max: self.nodes_max.unwrap_or(0) });
         }
         let paper = &offer.paper;
         if self.instances == 0 || self.cores < paper.cores.into() || self.memory < paper.memory.0 {

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use ehos_model::{CloudName, Demand, Resources, SlotState};
 
 use crate::Deletable;
+use crate::budget::Place;
 use crate::inventory::{Node, Phase, Stray};
 use crate::look::Look;
 use crate::packer::{Packer, decreasing};
@@ -26,6 +27,8 @@ pub(crate) struct Cover {
     pub(crate) left: Vec<Waiting>,
     /// Jobs that HTCondor does not match, whatever room there is.
     pub(crate) unmatched: Vec<Unmet>,
+    /// The place that a node must leave so that one for waiting jobs can come; known once `grow` has bought.
+    pub(crate) wanted: Option<Place>,
     /// Nodes that may be resumed, by index, best first.
     pub(crate) resumable: Vec<usize>,
 }
@@ -44,7 +47,7 @@ pub(crate) fn cover(look: &Look, demand: &[Demand]) -> Cover {
         });
     }
     left.retain(|shape| shape.jobs > 0);
-    Cover { touched, left, unmatched, resumable }
+    Cover { touched, left, unmatched, wanted: None, resumable }
 }
 
 /// Sets aside the jobs that were not matched although there was room for them.

@@ -34,7 +34,7 @@ impl Census {
     }
 }
 
-/// Resumes and buys what is missing. Returns the nodes resumed, by index.
+/// Resumes and buys what is missing, but nothing back that is to leave the place that is `wanted`. Returns the nodes resumed, by index.
 pub(crate) fn headroom(
     look: &Look,
     cover: &Cover,
@@ -50,6 +50,10 @@ pub(crate) fn headroom(
     let candidates = cover.resumable.iter().filter(|i| !cover.touched[**i]);
     for &i in candidates {
         let node = &look.inventory.nodes[i];
+        // It goes to make room for a node that waiting jobs can use.
+        if cover.wanted.as_ref().is_some_and(|place| place.is_held_in(&node.cloud)) {
+            continue;
+        }
         let empty = node.claims() == 0;
         if census.live < min || (empty && census.reserve < spare) {
             let reason = reason(look, census);

@@ -61,6 +61,7 @@ pub fn plan(inventory: &Inventory, snapshot: &Snapshot, memory: &Memory, policy:
     let mut unmet = grow(&look, left, &mut budget, &mut chooser, &mut names, &mut steps);
     let taken = count(steps.len() - before) + count(resumed.len());
     let mut census = Census::new(&look, &covered, taken);
+    covered.wanted = unmet.iter().find_map(|unmet| budget.place_for(&unmet.demand.request));
     resumed.extend(headroom(&look, &covered, &mut census, &mut budget, &mut chooser, &mut names, &mut steps));
     let grace = shrink(&look, &covered, &resumed, &mut census, &mut steps);
     unmet.append(&mut covered.unmatched);

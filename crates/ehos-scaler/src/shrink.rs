@@ -2,14 +2,15 @@
 //!
 //! Deliberately never deletes an idle node: it is drained first, and its startd refuses if a job came in between.
 //! A node is unneeded if the waiting jobs leave it untouched, for longer than its grace, and neither `nodes_min` nor
-//! `nodes_spare` wants it. Above a lowered `nodes_max`, idle nodes go without grace.
+//! `nodes_spare` wants it. Above a lowered `nodes_max`, idle nodes go without grace. Where jobs wait only because nodes
+//! that cannot run them hold the last places, one such node at a time makes room, `nodes_min` and `nodes_spare` or not.
 
 use std::collections::BTreeMap;
 
 use ehos_model::{CloudName, ServerStatus, Timestamp, elapsed};
 
 use crate::Deletable;
-use crate::budget::count;
+use crate::budget::{Place, count};
 use crate::cover::{Cover, staying};
 use crate::headroom::Census;
 use crate::inventory::{Node, Phase};
@@ -41,10 +42,12 @@ pub(crate) fn shrink(
         }
     }
     let mut excess = Excess::new(look);
+    let mut wanted = cover.wanted.as_ref().filter(|place| !is_coming(look, place));
     let mut next = None;
     for (node, touched, since) in candidates(look, cover) {
         let idle = elapsed(since, look.at());
         let grace = look.policy.idle_grace;
+        let makes_room = !touched && wanted.is_some_and(|place| place.is_held_in(&node.cloud));
         let spare = !touched
             && census.live > u64::from(look.policy.limits.min())
             && census.reserve > u64::from(look.policy.limits.spare());
@@ -54,8 +57,11 @@ pub(crate) fn shrink(
             "its server is in ERROR although it is in the pool".to_owned()
         } else if spare && idle >= grace {
             format!("idle for {}, idle_grace is {}, and no waiting job needs it", span(idle), span(grace))
+        } else if makes_room && idle >= grace {
+            wanted = None;
+            "jobs wait that it cannot run, and it holds the place of a node that could".to_owned()
         } else {
-            if spare && next.is_none() {
+            if (spare || makes_room) && next.is_none() {
                 next = Some(later(since, grace));
             }
             continue;
@@ -69,6 +75,11 @@ pub(crate) fn shrink(
         }));
     }
     next
+}
+
+/// Tells whether a node that is on its way out will leave a place of this kind.
+fn is_coming(look: &Look, place: &Place) -> bool {
+    look.inventory.nodes.iter().any(|node| node.phase.is_leaving() && place.is_held_in(&node.cloud))
 }
 
 /// Lists idle nodes that may be drained: those that no job needs first, and of these the longest idle.
