@@ -294,9 +294,8 @@ fn any_policy(dice: &mut fastrand::Rng) -> Policy {
     let allocation = [NodeAllocation::RoundRobin, NodeAllocation::Random, NodeAllocation::FillFirst];
     let mut draft = PolicyDraft::from(policy(*dice.choice(&allocation).unwrap()));
     let max = dice.u32(1..12);
-    // Below all ceilings, so that a node of another size can be bought while these are kept.
-    let kept = max.min(4);
-    draft.limits = NodeLimits::new(dice.u32(0..kept), max, dice.u32(0..kept)).unwrap();
+    // Up to the ceiling: nodes that are kept and too small for the jobs must make room.
+    draft.limits = NodeLimits::new(dice.u32(0..=max.min(4)), max, dice.u32(0..=max.min(4))).unwrap();
     draft.idle_grace = dice.u32(0..60) * SECOND;
     for cloud in &mut draft.clouds {
         cloud.nodes_max = dice.bool().then(|| dice.u32(2..6));
