@@ -55,21 +55,7 @@ impl fmt::Debug for Found {
 /// [`TemplateError::Unreadable`] where the file that was named, or the first that was found, cannot be read;
 /// [`TemplateError::NotFound`] where there is none.
 pub fn find_template(name: &str, userdata_file: Option<&Path>) -> Result<Found, TemplateError> {
-    let program = std::env::current_exe().ok();
-    let prefix = program.as_deref().and_then(Path::parent).and_then(Path::parent);
-    find_in(name, userdata_file, folders(prefix))
-}
-
-fn folders(prefix: Option<&Path>) -> Vec<PathBuf> {
-    let beside = |folder: &str| prefix.map(|prefix| prefix.join(folder));
-    let fixed = |folders: [&str; 4]| folders.map(|folder| Some(PathBuf::from(folder)));
-    fixed(["/etc/ehos", "/usr/local/etc/ehos", "etc", "etc/ehos"])
-        .into_iter()
-        .chain([beside("etc/ehos"), beside("etc")])
-        .chain(fixed(["/usr/share/ehos", "/usr/local/share/ehos", "share", "share/ehos"]))
-        .chain([beside("share/ehos"), beside("share"), Some(PathBuf::from("."))])
-        .flatten()
-        .collect()
+    find_in(name, userdata_file, ehos_model::folders(std::env::current_exe().ok().as_deref()))
 }
 
 fn find_in(name: &str, userdata_file: Option<&Path>, folders: Vec<PathBuf>) -> Result<Found, TemplateError> {
@@ -125,20 +111,6 @@ mod tests {
         assert!(matches!(found(None), Err(TemplateError::Unreadable { .. })), "no file, and not passed over");
         let error = find_in("base.yaml", None, folders()).unwrap_err().to_string();
         assert!(error.starts_with("no template base.yaml: looked in /"), "{error}");
-    }
-
-    #[test]
-    fn every_etc_comes_before_every_share() {
-        let folders = folders(Some(Path::new("/opt/ehos")));
-        let last = |word: &str| folders.iter().rposition(|folder| folder.to_string_lossy().contains(word));
-        let first = |word: &str| folders.iter().position(|folder| folder.to_string_lossy().contains(word));
-        assert!(last("etc") < first("share"), "{folders:?}");
-        assert_eq!(folders[0], Path::new("/etc/ehos"));
-        assert!(
-            folders.contains(&"/opt/ehos/etc/ehos".into())
-                && folders.contains(&"/opt/ehos/share/ehos".into())
-        );
-        assert_eq!(folders.last(), Some(&".".into()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Deliberately looks for the file only; whether it is right is for [`crate::load`].
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A file that is in none of the usual folders.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,9 +28,7 @@ impl std::fmt::Display for NotFound {
 /// # Errors
 /// Where it is in none of them.
 pub fn find(name: &str) -> Result<PathBuf, NotFound> {
-    let program = std::env::current_exe().ok();
-    let prefix = program.as_deref().and_then(Path::parent).and_then(Path::parent);
-    find_in(name, &folders(prefix))
+    find_in(name, &ehos_model::folders(std::env::current_exe().ok().as_deref()))
 }
 
 /// Finds `name` in the first of the folders that has it.
@@ -43,18 +41,6 @@ pub fn find_in(name: &str, folders: &[PathBuf]) -> Result<PathBuf, NotFound> {
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())
         .ok_or_else(|| NotFound { name: name.to_owned(), folders: folders.to_vec() })
-}
-
-fn folders(prefix: Option<&Path>) -> Vec<PathBuf> {
-    let beside = |folder: &str| prefix.map(|prefix| prefix.join(folder));
-    let fixed = |folders: [&str; 4]| folders.map(|folder| Some(PathBuf::from(folder)));
-    fixed(["/etc/ehos", "/usr/local/etc/ehos", "etc", "etc/ehos"])
-        .into_iter()
-        .chain([beside("etc/ehos"), beside("etc")])
-        .chain(fixed(["/usr/share/ehos", "/usr/local/share/ehos", "share", "share/ehos"]))
-        .chain([beside("share/ehos"), beside("share"), Some(PathBuf::from("."))])
-        .flatten()
-        .collect()
 }
 
 #[cfg(test)]
@@ -76,25 +62,5 @@ mod tests {
         }
         std::fs::create_dir_all(at("a/ehos.yaml")).unwrap();
         assert_eq!(find_in("ehos.yaml", &folders).unwrap(), at("b/ehos.yaml"), "a folder is no file");
-    }
-
-    #[test]
-    fn etc_comes_before_share_and_the_current_folder_last() {
-        let all = folders(Some(Path::new("/opt/ehos")));
-        let rank = |folder: &str| all.iter().position(|each| each == Path::new(folder)).unwrap();
-        for (before, after) in [
-            ("/etc/ehos", "/usr/local/etc/ehos"),
-            ("/usr/local/etc/ehos", "etc"),
-            ("etc", "etc/ehos"),
-            ("/opt/ehos/etc", "/usr/share/ehos"),
-            ("etc/ehos", "/usr/share/ehos"),
-            ("/usr/share/ehos", "/usr/local/share/ehos"),
-            ("/usr/local/share/ehos", "share"),
-            ("share", "share/ehos"),
-            ("share/ehos", "."),
-            ("/opt/ehos/share", "."),
-        ] {
-            assert!(rank(before) < rank(after), "{before} before {after}");
-        }
     }
 }

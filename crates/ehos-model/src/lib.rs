@@ -6,6 +6,7 @@
 mod access;
 mod demand;
 mod failure;
+mod folders;
 mod names;
 mod observed;
 mod offer;
@@ -18,6 +19,7 @@ mod snapshot;
 pub use access::{CloudAccess, Domain, FloatingIp, Interface, Login, ServerSettings};
 pub use demand::{Autocluster, Demand};
 pub use failure::{Failure, FailureKind};
+pub use folders::folders;
 pub use names::{CloudName, FlavorName, Machine, NodeId, PoolId, ServerId};
 pub use observed::Observed;
 pub use offer::{Allowance, CloudOffer, Flavor, Quota};
