@@ -279,6 +279,37 @@ fn strays_are_told_apart() {
 }
 
 #[test]
+fn a_startd_belongs_to_the_pool_that_it_names() {
+    let of_pool = |pool: Option<&str>| Slot { pool: pool.map(Into::into), ..slot("n") };
+    for (row, pool, servers, nodes, stray) in [
+        ("ours, without a server", Some("pool"), vec![], 0, Some("ad")),
+        ("another's is room, although it names a node", Some("theirs"), vec![], 0, Some("foreign")),
+        ("none named and no server: not ours to touch", None, vec![], 0, Some("foreign")),
+        ("none named, but the server is ours", None, vec![server("n", Active)], 1, None),
+        (
+            "another's does not speak for our server",
+            Some("theirs"),
+            vec![server("n", Active)],
+            1,
+            Some("foreign"),
+        ),
+    ] {
+        let inventory = of(&snapshot(vec![], servers, vec![of_pool(pool)]), &Memory::default());
+        assert_eq!(inventory.nodes.len(), nodes, "{row}");
+        let strays: Vec<_> = inventory
+            .strays
+            .iter()
+            .map(|stray| match stray {
+                Stray::Ad { .. } => "ad",
+                Stray::Duplicate { .. } => "duplicate",
+                Stray::Foreign(_) => "foreign",
+            })
+            .collect();
+        assert_eq!(strays, stray.into_iter().collect::<Vec<_>>(), "{row}");
+    }
+}
+
+#[test]
 fn only_execute_servers_are_nodes() {
     for role in [Role::Master, Role::Build, Role::Other("probe".to_owned())] {
         let server = Server { role, ..server("n", Active) };
