@@ -136,7 +136,9 @@ pub(crate) fn read(path: &Path, report: &mut Report) -> Option<(Node, usize)> {
     let bytes = match open(path) {
         Ok((bytes, _)) => bytes,
         Err(error) => {
-            report.push(Finding::error(None, format!("{} cannot be read: {error}", path.display())));
+            let finding = Finding::error(None, format!("{} cannot be read: {error}", path.display()));
+            let help = "is the path right? etc/ehos.yaml.example is a file to start from";
+            report.push(if path.exists() { finding } else { finding.help(help) });
             return None;
         }
     };

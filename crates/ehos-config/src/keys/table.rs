@@ -366,7 +366,7 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Path,
         "/var/lib/ehos",
         "History and recorded ticks; losing it loses no server. With embedded clouds it is \
-         $XDG_RUNTIME_DIR/ehos-demo unless set.",
+         $XDG_RUNTIME_DIR/ehos-demo unless set, or ehos-UID in the folder for temporary files.",
     )
     .example("/var/lib/ehos"),
     // The pool.

@@ -26,7 +26,10 @@ impl Fault {
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(help.into());
+        let help = help.into();
+        if !self.help.contains(&help) {
+            self.help.push(help);
+        }
         self
     }
 }
