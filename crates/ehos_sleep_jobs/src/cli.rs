@@ -21,7 +21,7 @@ Exit status: 0 all well, 1 the pool did not take the jobs, 2 the command line or
 
 /// Puts jobs that only sleep into the HTCondor queue, to see a pool grow and shrink.
 #[derive(Debug, Parser)]
-#[command(name = "ehos_sleep_jobs", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "ehos_sleep_jobs", version, after_help = EXAMPLES, max_term_width = 100)]
 #[command(group = ArgGroup::new("time").required(true).args(["seconds", "range"]))]
 pub(crate) struct Cli {
     /// How many jobs

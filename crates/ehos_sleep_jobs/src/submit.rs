@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ehos_condor::{Cluster, CondorPool, CondorSettings, JobCounts, Pool as _, SleepJobs};
 use ehos_config::Backend;
-use ehos_model::Failure;
+use ehos_model::{Failure, FailureKind};
 use ehos_sim::RemotePool;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -43,6 +43,19 @@ impl Queue {
         match self {
             Self::Condor(pool) => pool.jobs(cluster).await,
             Self::Embedded(pool) => pool.jobs(cluster).await,
+        }
+    }
+
+    /// Tells whether there is no queue to ask again: an embedded one ends with its ehosd.
+    fn is_gone(&self, failure: &Failure) -> bool {
+        matches!(self, Self::Embedded(_)) && failure.kind == FailureKind::Rejected
+    }
+
+    /// Says what becomes of jobs that are not followed any more.
+    fn leave(&self, cluster: Cluster) -> String {
+        match self {
+            Self::Condor(_) => format!("the jobs stay in the queue; condor_rm {} removes them", cluster.0),
+            Self::Embedded(_) => "the jobs stay in the queue as long as its ehosd runs".to_owned(),
         }
     }
 }
@@ -131,9 +144,9 @@ async fn follow(queue: &Queue, cluster: Cluster, total: u64) -> ExitCode {
             }
             Err(failure) => {
                 failures += 1;
-                if failures >= PATIENCE {
+                if failures >= PATIENCE || queue.is_gone(&failure) {
                     bar.abandon();
-                    log::error!("the queue does not answer any more, the jobs may go on: {failure}");
+                    log::error!("the jobs cannot be followed any more: {failure}");
                     return ExitCode::FAILURE;
                 }
                 bar.set_message("the queue does not answer");
@@ -143,7 +156,7 @@ async fn follow(queue: &Queue, cluster: Cluster, total: u64) -> ExitCode {
             () = tokio::time::sleep(LOOK) => {}
             _ = tokio::signal::ctrl_c() => {
                 bar.abandon();
-                say(&format!("the jobs stay in the queue; condor_rm {} removes them", cluster.0));
+                say(&queue.leave(cluster));
                 return ExitCode::from(130);
             }
         }
@@ -171,6 +184,17 @@ fn say(line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_embedded_queue_that_is_gone_stays_gone() {
+        let embedded = Queue::Embedded(RemotePool::connect(std::path::Path::new("nowhere.sock")));
+        let condor = Queue::Condor(Box::new(CondorPool::new(CondorSettings::default())));
+        let rejected = Failure::rejected("nobody listens");
+        assert!(embedded.is_gone(&rejected) && !embedded.is_gone(&Failure::transient("late")));
+        assert!(!condor.is_gone(&rejected), "a schedd comes back");
+        assert!(condor.leave(Cluster(7)).contains("condor_rm 7"));
+        assert!(!embedded.leave(Cluster(7)).contains("condor_rm"), "there is no such tool for it");
+    }
 
     #[test]
     fn only_what_there_is_is_named() {
