@@ -3,34 +3,27 @@
 //! Deliberately changes nothing, here or in a cloud.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ehos_config::Loaded;
+use ehos_config::Config;
+use ehos_model::FailureKind;
 
+use crate::cli::Cli;
 use crate::connect::Connections;
 
 /// Checks and prints what was found; a failure is exit status 1.
-pub(crate) async fn check(files: &[PathBuf], loaded: &Loaded, online: bool) -> anyhow::Result<ExitCode> {
-    let config = &loaded.config;
-    let connections = Connections::new(config, None)?;
+pub(crate) async fn check(cli: &Cli, config: &Config, connections: Connections) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
-    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    writeln!(
-        out,
-        "{}: right; pool {}, {} cloud{}, {} to {} nodes",
-        files.join(" + "),
-        config.policy.pool,
-        config.clouds.len(),
-        if config.clouds.len() == 1 { "" } else { "s" },
-        config.policy.limits.min(),
-        config.policy.limits.max(),
-    )?;
-    if !online {
+    if !cli.quiet {
+        writeln!(out, "{}", right(cli, config))?;
+    }
+    if !cli.online {
         return Ok(ExitCode::SUCCESS);
     }
     if connections.world.is_some() {
-        writeln!(out, "the clouds are embedded: there is nothing to log in to")?;
+        if !cli.quiet {
+            writeln!(out, "the clouds are embedded: there is nothing to log in to")?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = vec![["cloud", "what", "configured", "found"].map(str::to_owned)];
@@ -45,19 +38,35 @@ pub(crate) async fn check(files: &[PathBuf], loaded: &Loaded, online: bool) -> a
         let cloud = config.clouds.get(index).map_or_else(String::new, |cloud| cloud.name.to_string());
         for finding in findings {
             let found = match finding.found {
+                Ok(_) if cli.quiet => continue,
                 Ok(id) => id,
                 Err(failure) => {
                     failed = true;
-                    format!("NOT FOUND: {failure}")
+                    let word = if failure.kind == FailureKind::NotFound { "NOT FOUND" } else { "FAILED" };
+                    format!("{word}: {failure}")
                 }
             };
             rows.push([cloud.clone(), finding.what.to_owned(), finding.configured, found]);
         }
     }
-    for line in aligned(&rows) {
+    for line in aligned(&rows).iter().filter(|_| !cli.quiet || failed) {
         writeln!(out, "{line}")?;
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Says in a line what the configuration amounts to.
+fn right(cli: &Cli, config: &Config) -> String {
+    let files: Vec<String> = cli.files.iter().map(|file| file.display().to_string()).collect();
+    format!(
+        "{}: right; pool {}, {} cloud{}, {} to {} nodes",
+        files.join(" + "),
+        config.policy.pool,
+        config.clouds.len(),
+        if config.clouds.len() == 1 { "" } else { "s" },
+        config.policy.limits.min(),
+        config.policy.limits.max(),
+    )
 }
 
 /// Pads every column but the last to its widest cell.

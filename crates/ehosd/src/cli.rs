@@ -19,7 +19,7 @@ Exit status: 0 all well, 1 something failed, 2 the command line or the configura
 
 /// Grows an HTCondor pool with OpenStack servers when jobs wait, and shrinks it when they don't.
 #[derive(Debug, Parser)]
-#[command(name = "ehosd", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "ehosd", version, after_help = EXAMPLES, max_term_width = 100)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of a command line")]
 pub(crate) struct Cli {
     /// The configuration; later files override earlier ones key by key. Without any, ehos.yaml is

@@ -4,7 +4,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use env_logger::{Builder, Target};
+use env_logger::{Builder, Target, WriteStyle};
 use indicatif::MultiProgress;
 use log::{Level, LevelFilter};
 
@@ -59,6 +59,10 @@ pub(crate) fn start(verbosity: Verbosity, sink: Sink) -> anyhow::Result<()> {
         }
     });
     if let Sink::Above(table) = sink {
+        if std::env::var_os("NO_COLOR").is_none() {
+            // It is a terminal, which a pipe to it hides.
+            builder.write_style(WriteStyle::Always);
+        }
         builder.target(Target::Pipe(Box::new(AboveTable { table, line: Vec::new() })));
     }
     builder.try_init()?;

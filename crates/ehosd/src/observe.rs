@@ -15,8 +15,6 @@ use ehos_model::{
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::logging::DECISION;
-
 /// How long the tick waits for a cloud that answered the last time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -111,20 +109,15 @@ impl Observer {
         self.late.clear();
     }
 
-    /// Turns an answer into a fact, and says once when it is lost and when it is back.
+    /// Turns an answer into a fact.
     fn observed<T>(&mut self, what: &str, at: Timestamp, answer: Result<T, Failure>) -> Observed<T> {
         match answer {
             Ok(value) => {
-                if self.unknown_since.remove(what).is_some() {
-                    log::info!(target: DECISION, "{what} can be seen again");
-                }
+                self.unknown_since.remove(what);
                 Observed::Seen { at, value }
             }
             Err(failure) => {
-                let since = *self.unknown_since.entry(what.to_owned()).or_insert_with(|| {
-                    log::warn!("{what} cannot be seen, so nothing is done about it: {failure}");
-                    at
-                });
+                let since = *self.unknown_since.entry(what.to_owned()).or_insert(at);
                 Observed::Unknown { since, why: failure.message }
             }
         }

@@ -5,13 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ehos_model::{CloudView, FailureKind, Snapshot};
-use ehos_scaler::{Inventory, Outcome, Plan};
+use ehos_scaler::{Inventory, Outcome, Plan, Unmet};
 
 use crate::logging::DECISION;
 
 /// What has been said already.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
+    unknown: BTreeSet<String>,
+    /// Shapes of jobs with what they wait for; how many there are changes all the time.
     unmet: BTreeSet<String>,
 }
 
@@ -21,20 +23,38 @@ impl Report {
         for step in &plan.steps {
             log::info!(target: DECISION, "{step}");
         }
-        let unmet: BTreeSet<String> = plan.unmet.iter().map(ToString::to_string).collect();
-        for line in unmet.difference(&self.unmet) {
+        let waited = !self.unmet.is_empty();
+        for line in self.not_yet_told(&plan.unmet) {
             log::warn!("{line}");
         }
-        if unmet.is_empty() && !self.unmet.is_empty() {
+        if waited && self.unmet.is_empty() {
             log::info!(target: DECISION, "every waiting job has its node, or one that is coming");
         }
-        self.unmet = unmet;
     }
-}
 
-/// Says what was seen.
-pub(crate) fn seen(snapshot: &Snapshot, inventory: &Inventory) {
-    log::info!("seen: {}", summary(snapshot, inventory));
+    /// Gives those that wait for something they did not wait for before.
+    fn not_yet_told<'a>(&mut self, unmet: &'a [Unmet]) -> Vec<&'a Unmet> {
+        let key = |unmet: &Unmet| format!("{}: {}", unmet.demand.request, unmet.blocker);
+        let told = std::mem::replace(&mut self.unmet, unmet.iter().map(key).collect());
+        unmet.iter().filter(|unmet| !told.contains(&key(unmet))).collect()
+    }
+
+    /// Says what was seen; what cannot be seen once, and once when it is back.
+    pub(crate) fn seen(&mut self, snapshot: &Snapshot, inventory: &Inventory) {
+        for (what, unknown) in sights(snapshot) {
+            match unknown {
+                Some(why) if !self.unknown.contains(&what) => {
+                    log::warn!("{what} cannot be seen, so nothing is done about it: {why}");
+                    self.unknown.insert(what);
+                }
+                None if self.unknown.remove(&what) => {
+                    log::info!(target: DECISION, "{what} can be seen again");
+                }
+                _ => {}
+            }
+        }
+        log::info!("seen: {}", summary(snapshot, inventory));
+    }
 }
 
 /// Says how the steps went.
@@ -109,6 +129,11 @@ pub(crate) fn jobs(n: u64) -> String {
 
 /// Names all that could not be seen, with the reason.
 pub(crate) fn unknown(snapshot: &Snapshot) -> impl Iterator<Item = String> {
+    sights(snapshot).filter_map(|(what, why)| why.map(|why| format!("{what}: {why}")))
+}
+
+/// Names all that is looked at, with the reason where it could not be seen.
+fn sights(snapshot: &Snapshot) -> impl Iterator<Item = (String, Option<&str>)> {
     let pool = [("the queue", snapshot.demand.unknown()), ("the slots", snapshot.slots.unknown())];
     let pool = pool.into_iter().map(|(what, why)| (what.to_owned(), why));
     let clouds = snapshot.clouds.iter().flat_map(|(name, view)| {
@@ -117,7 +142,7 @@ pub(crate) fn unknown(snapshot: &Snapshot) -> impl Iterator<Item = String> {
             (format!("the offer of {name}"), view.offer.unknown()),
         ]
     });
-    pool.chain(clouds).filter_map(|(what, why)| why.map(|why| format!("{what}: {why}")))
+    pool.chain(clouds)
 }
 
 /// What `--dry-run` prints: what was seen, what would be done, what waits for what.
@@ -130,4 +155,33 @@ pub(crate) fn outlook(snapshot: &Snapshot, inventory: &Inventory, plan: &Plan) -
         lines.push("would    do nothing".to_owned());
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ehos_model::{Autocluster, Mebibytes, Resources};
+    use ehos_scaler::{Blocker, Waiting};
+
+    #[test]
+    fn a_blocker_is_told_once_however_many_jobs_it_keeps_waiting() {
+        let unmet = |jobs, max| Unmet {
+            demand: Waiting {
+                autocluster: Autocluster(1),
+                request: Resources { cores: 1, memory: Mebibytes(1024), ..Resources::default() },
+                jobs,
+            },
+            blocker: Blocker::NodeLimit { cloud: None, max },
+        };
+        let mut report = Report::default();
+        for (row, unmet, told) in [
+            ("new", vec![unmet(8, 6)], 1),
+            ("fewer jobs", vec![unmet(6, 6)], 0),
+            ("another blocker", vec![unmet(6, 9)], 1),
+            ("none waits", vec![], 0),
+            ("the same after a while", vec![unmet(6, 9)], 1),
+        ] {
+            assert_eq!(report.not_yet_told(&unmet).len(), told, "{row}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use ehos_config::{Config, Loaded};
 use ehos_model::Timestamp;
+use ehos_scaler::Memory;
 use tokio::time::Instant;
 
 use crate::cli::Cli;
@@ -24,12 +25,14 @@ use crate::{check, embedded};
 const WRONG: u8 = 2;
 
 /// Does what the command line says.
-pub(crate) async fn run(cli: Cli) -> ExitCode {
-    let files = match files(&cli) {
-        Ok(files) => files,
-        Err(message) => return complain(&message),
-    };
-    let loaded = match ehos_config::load(&files) {
+pub(crate) async fn run(mut cli: Cli) -> ExitCode {
+    if cli.files.is_empty() {
+        match ehos_config::find("ehos.yaml") {
+            Ok(file) => cli.files.push(file),
+            Err(error) => return complain(&format!("error: {error}")),
+        }
+    }
+    let loaded = match ehos_config::load(&cli.files) {
         Ok(loaded) => loaded,
         Err(problems) => return complain(&problems.render(colour())),
     };
@@ -38,13 +41,23 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
     let screen = table.as_ref().and_then(Table::screen);
     let sink = screen.map_or(Sink::Stderr, Sink::Above);
     if let Err(error) = logging::start(verbosity, sink) {
-        return complain(&format!("{error:#}"));
+        return complain(&format!("error: {error:#}"));
     }
-    warn(&loaded);
-    let result = if cli.check {
-        check::check(&files, &loaded, cli.online).await
+    if cli.check {
+        for warning in &loaded.warnings {
+            say(&format!("{}\n", warning.render(colour())));
+        }
     } else {
-        work(&cli, files, loaded, table).await
+        warn(&loaded);
+    }
+    let connections = match Connections::new(&loaded.config, None) {
+        Ok(connections) => connections,
+        Err(error) => return complain(&format!("error: {error:#}")),
+    };
+    let result = if cli.check {
+        check::check(&cli, &loaded.config, connections).await
+    } else {
+        work(cli, loaded, connections, table).await
     };
     result.unwrap_or_else(|error| {
         log::error!("{error:#}");
@@ -53,13 +66,12 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
 }
 
 async fn work(
-    cli: &Cli,
-    files: Vec<PathBuf>,
+    cli: Cli,
     loaded: Loaded,
+    connections: Connections,
     table: Option<Table>,
 ) -> anyhow::Result<ExitCode> {
     let Loaded { config, files: read, .. } = loaded;
-    let connections = Connections::new(&config, None)?;
     if cli.dry_run {
         return dry_run(&config, connections).await;
     }
@@ -70,9 +82,11 @@ async fn work(
         Some(world) => Some(embedded::serve(world, &config, &state).await?),
         None => None,
     };
-    let engine = Engine::new(config.policy.clone(), connections.hands, state.memory());
+    let memory = memory(&config);
+    let engine = Engine::new(config.policy.clone(), connections.hands, memory);
     let waker = Waker::new(stop, read)?;
-    let mut daemon = Daemon { engine, state, waker, config, files, world, table };
+    let files = cli.files;
+    let mut daemon = Daemon { engine, state, waker, config, files, refused: false, world, table };
     if cli.once {
         return Ok(daemon.once().await);
     }
@@ -82,8 +96,7 @@ async fn work(
 
 /// Prints what would be done and why.
 async fn dry_run(config: &Config, connections: Connections) -> anyhow::Result<ExitCode> {
-    let memory = read_memory(&config.daemon.state_dir);
-    let mut engine = Engine::new(config.policy.clone(), connections.hands, memory);
+    let mut engine = Engine::new(config.policy.clone(), connections.hands, memory(config));
     let (snapshot, inventory, plan) = engine.look().await;
     let mut out = std::io::stdout().lock();
     for line in report::outlook(&snapshot, &inventory, &plan) {
@@ -91,6 +104,11 @@ async fn dry_run(config: &Config, connections: Connections) -> anyhow::Result<Ex
     }
     let blind = report::unknown(&snapshot).next().is_some();
     Ok(if blind { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What is remembered; nothing of an embedded world, which begins anew.
+fn memory(config: &Config) -> Memory {
+    if config.is_embedded() { Memory::default() } else { read_memory(&config.daemon.state_dir) }
 }
 
 /// The running daemon.
@@ -101,6 +119,8 @@ struct Daemon {
     config: Config,
     /// The files of the command line, which name others.
     files: Vec<PathBuf>,
+    /// Whether the files were wrong when they were last read.
+    refused: bool,
     world: Option<ehos_sim::World>,
     table: Option<Table>,
 }
@@ -108,7 +128,9 @@ struct Daemon {
 impl Daemon {
     /// Does one tick; fails where something could not be seen or done.
     async fn once(&mut self) -> ExitCode {
-        let tick = self.engine.tick(&self.state).await;
+        let Some(tick) = self.engine.tick(&self.state, self.waker.stopped()).await else {
+            return ExitCode::FAILURE;
+        };
         let failed = tick.outcomes.iter().any(|outcome| outcome.result.is_err());
         let blind = report::unknown(&tick.snapshot).next().is_some();
         if failed || blind { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -125,7 +147,7 @@ impl Daemon {
             if self.config.clouds.len() == 1 { "" } else { "s" }
         );
         while !self.waker.stopping() {
-            let tick = self.engine.tick(&self.state).await;
+            let Some(tick) = self.engine.tick(&self.state, self.waker.stopped()).await else { break };
             let until =
                 Instant::now() + ehos_model::elapsed(Timestamp::now(), tick.next(&self.engine.policy));
             if let Some(table) = &mut self.table {
@@ -143,11 +165,14 @@ impl Daemon {
         if let Some(table) = &mut self.table {
             table.finish(self.world.as_ref());
         }
-        log::info!(target: DECISION, "stopped; the servers stay as they are");
+        let left =
+            if self.world.is_some() { "the embedded world is gone" } else { "the servers stay as they are" };
+        log::info!(target: DECISION, "stopped; {left}");
     }
 
     /// Reads the configuration anew; one that is wrong, or asks for what needs a restart, changes nothing.
     fn reload(&mut self) {
+        let refused = std::mem::replace(&mut self.refused, true);
         let loaded = match ehos_config::load(&self.files) {
             Ok(loaded) => loaded,
             Err(problems) => {
@@ -160,13 +185,16 @@ impl Daemon {
         };
         let changes = ehos_config::changes(&self.config, &loaded.config);
         if changes.is_empty() {
-            log::info!("the configuration was read again; nothing has changed");
+            self.refused = false;
+            let target = if refused { DECISION } else { module_path!() };
+            log::info!(target: target, "the configuration was read again and is right; nothing has changed");
             return;
         }
         if let Err(error) = self.take_over(&loaded.config) {
             log::error!("the new configuration is not taken, the old one stays in force: {error:#}");
             return;
         }
+        self.refused = false;
         warn(&loaded);
         for change in changes {
             log::info!(target: DECISION, "configuration: {change}");
@@ -198,14 +226,6 @@ impl Daemon {
     }
 }
 
-/// The files of the command line, or the one that is found.
-fn files(cli: &Cli) -> Result<Vec<PathBuf>, String> {
-    if !cli.files.is_empty() {
-        return Ok(cli.files.clone());
-    }
-    ehos_config::find("ehos.yaml").map(|path| vec![path]).map_err(|error| error.to_string())
-}
-
 fn warn(loaded: &Loaded) {
     for problem in &loaded.warnings {
         let text = problem.to_string();
@@ -220,6 +240,11 @@ fn colour() -> bool {
 
 /// Says what is wrong before the log is there to say it.
 fn complain(message: &str) -> ExitCode {
-    let _closed_pipe = writeln!(std::io::stderr(), "{}", message.trim_end());
+    say(message.trim_end());
     ExitCode::from(WRONG)
+}
+
+/// Says something that is no log line.
+fn say(text: &str) {
+    let _closed_pipe = writeln!(std::io::stderr(), "{text}");
 }

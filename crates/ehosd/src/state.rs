@@ -60,9 +60,17 @@ impl StateDir {
                 return Err(error).with_context(|| format!("cannot lock {}", lock_path.display()));
             }
         }
-        lock.set_len(0)?;
-        lock.rewind()?;
-        writeln!(lock, "{}", std::process::id())?;
+        let mut write_pid = || {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            writeln!(lock, "{}", std::process::id())
+        };
+        write_pid().with_context(|| {
+            format!(
+                "cannot write {}; make room there, or set ehos_daemon.state_dir to another",
+                lock_path.display()
+            )
+        })?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -71,16 +79,16 @@ impl StateDir {
         self.path.join(name)
     }
 
-    /// Reads the memory; a missing or damaged one is an empty one.
-    pub(crate) fn memory(&self) -> Memory {
-        read_memory(&self.path)
-    }
-
     /// Replaces the memory as a whole; `durably` also against a loss of power.
     ///
     /// # Errors
     /// Where the disk does not take it.
-    pub(crate) fn remember(&self, memory: &Memory, durably: bool) -> io::Result<()> {
+    pub(crate) fn remember(&self, memory: &Memory, durably: bool) -> anyhow::Result<()> {
+        let path = self.file("memory.json");
+        self.replace(&path, memory, durably).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    fn replace(&self, path: &Path, memory: &Memory, durably: bool) -> io::Result<()> {
         let fresh = self.file("memory.json.new");
         let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&fresh)?;
         let mut out = io::BufWriter::new(&mut file);
@@ -90,11 +98,11 @@ impl StateDir {
         if durably {
             file.sync_data()?;
         }
-        fs::rename(fresh, self.file("memory.json"))
+        fs::rename(fresh, path)
     }
 }
 
-/// Reads the memory of a state directory without locking it, for a look that changes nothing.
+/// Reads the memory of a state directory; a missing or damaged one is an empty one.
 pub(crate) fn read_memory(dir: &Path) -> Memory {
     let path = dir.join("memory.json");
     match fs::read(&path) {
@@ -129,10 +137,10 @@ mod tests {
     fn a_damaged_memory_is_an_empty_one() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(dir.path()).unwrap();
-        assert_eq!(state.memory(), Memory::default(), "none yet");
+        assert_eq!(read_memory(dir.path()), Memory::default(), "none yet");
         state.remember(&Memory::default(), true).unwrap();
-        assert_eq!(state.memory(), Memory::default(), "written and read");
+        assert_eq!(read_memory(dir.path()), Memory::default(), "written and read");
         fs::write(state.file("memory.json"), b"{\"nodes\": [\xff").unwrap();
-        assert_eq!(state.memory(), Memory::default(), "damaged");
+        assert_eq!(read_memory(dir.path()), Memory::default(), "damaged");
     }
 }

@@ -51,16 +51,16 @@ impl Table {
         }
         let mut rows = vec![["node", "cloud", "flavor", "state", "cores", "for"].map(str::to_owned)];
         rows.extend(tick.inventory.nodes.iter().map(|node| row(node, tick)));
-        let mut lines = vec![String::new(), format!("embedded world, nothing is bought.  {headline}")];
+        // An empty line would not be drawn.
+        let mut lines = vec![" ".to_owned(), format!("embedded world, nothing is bought.  {headline}")];
         lines.extend(aligned(&rows));
         self.draw(lines);
     }
 
     /// Says how it ended.
     pub(crate) fn finish(&mut self, world: Option<&World>) {
-        for line in self.lines.drain(..) {
-            line.finish_and_clear();
-        }
+        self.lines.clear();
+        let _gone_anyway = self.screen.clear();
         if let Some(stats) = world.map(World::stats) {
             let _closed_pipe = writeln!(std::io::stdout(), "at the end: {}", jobs(&stats));
         }
@@ -74,7 +74,7 @@ impl Table {
         }
         while self.lines.len() < lines.len() {
             let line = self.screen.add(ProgressBar::no_length());
-            if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
                 line.set_style(style);
             }
             self.lines.push(line);

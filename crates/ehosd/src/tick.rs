@@ -58,18 +58,26 @@ impl Engine {
         self.observer.ask_ahead(&self.hands.clouds);
     }
 
-    /// Does one whole tick.
-    pub(crate) async fn tick(&mut self, state: &StateDir) -> Tick {
-        let (snapshot, inventory, mut plan) = self.look().await;
-        report::seen(&snapshot, &inventory);
+    /// Does one whole tick; none where the end is asked for before anything is done.
+    pub(crate) async fn tick(&mut self, state: &StateDir, stop: impl Future<Output = ()>) -> Option<Tick> {
+        // Looking changes nothing, so nobody who wants to stop has to wait for a slow cloud.
+        let (snapshot, inventory, mut plan) = tokio::select! {
+            biased;
+            seen = self.look() => seen,
+            () = stop => return None,
+        };
+        self.report.seen(&snapshot, &inventory);
         self.report.decided(&plan);
         // What is about to be bought is written down first: a kill between the order and the next listing must not
         // make the next start buy it again.
-        self.memory = std::mem::take(&mut self.memory).intending(&plan, snapshot.at);
-        let buys = plan.steps.iter().any(|step| step.action.buys());
-        if let Err(error) = state.remember(&self.memory, buys) {
-            log::error!("the memory cannot be written, so nothing is bought in this tick: {error}");
-            plan.steps.retain(|step| !step.action.buys());
+        let intending = self.memory.clone().intending(&plan, snapshot.at);
+        match state.remember(&intending, plan.buys()) {
+            Ok(()) => self.memory = intending,
+            Err(error) if plan.buys() => {
+                log::error!("nothing is bought in this tick, since it cannot be written down: {error:#}");
+                plan.steps.retain(|step| !step.action.buys());
+            }
+            Err(error) => log::warn!("{error:#}"),
         }
         let outcomes = execute(&plan, &snapshot, &self.hands).await;
         report::done(&outcomes);
@@ -77,9 +85,9 @@ impl Engine {
         if !outcomes.is_empty()
             && let Err(error) = state.remember(&self.memory, false)
         {
-            log::warn!("the memory cannot be written: {error}");
+            log::warn!("{error:#}");
         }
-        Tick { snapshot, inventory, plan, outcomes }
+        Some(Tick { snapshot, inventory, plan, outcomes })
     }
 }
 

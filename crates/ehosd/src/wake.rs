@@ -89,6 +89,14 @@ impl Waker {
         *self.stop.borrow()
     }
 
+    /// Ends when the end is asked for.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + 'static {
+        let mut stop = self.stop.clone();
+        async move {
+            let _nobody_listens_any_more = stop.wait_for(|stop| *stop).await;
+        }
+    }
+
     /// Looks at other files from now on.
     pub(crate) fn watch(&mut self, files: Vec<PathBuf>) {
         self.files = Files::new(files);

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may panic as the tests do")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -18,6 +20,20 @@ fn demo(dir: &Path, more: &str) -> PathBuf {
         dir.join("state").display()
     );
     std::fs::write(&path, yaml).unwrap();
+    path
+}
+
+/// An OpenStack at an address, and a pool.
+fn openstack(dir: &Path, address: &str) -> PathBuf {
+    let path = dir.join("ehos.yaml");
+    let yaml = format!(
+        "clouds:\n  bergen:\n    auth_url: http://{address}/v3\n    username: u\n    password: {SECRET}\n    \
+         project_name: p\nehos: {{flavor: m1.small, image: i, network: n}}\ncondor: {{host_ip: 10.0.0.1}}\n\
+         ehos_daemon: {{state_dir: {}}}\n",
+        dir.join("state").display()
+    );
+    std::fs::write(&path, yaml).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     path
 }
 
@@ -174,8 +190,78 @@ fn a_reload_takes_what_is_right_and_refuses_what_is_not() {
     let told = daemon.until("configuration: ");
     assert!(told.contains("nodes_min"), "{told}");
     daemon.until("nodes_min is 2");
+    let right = std::fs::read_to_string(&config).unwrap();
     daemon.signal("HUP");
     daemon.until("nothing has changed");
+    std::fs::write(&config, "nonsense").unwrap();
+    daemon.until("the old one stays in force");
+    std::fs::write(&config, right).unwrap();
+    daemon.until("is right; nothing has changed");
+}
+
+#[test]
+fn a_slow_cloud_does_not_hold_up_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = openstack(dir.path(), &silent.local_addr().unwrap().to_string());
+    let mut daemon = Running::start(&config);
+    let _connection = silent.accept().unwrap();
+    let began = Instant::now();
+    daemon.signal("TERM");
+    daemon.until("stopped; the servers stay as they are");
+    assert!(daemon.child.wait().unwrap().success());
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[test]
+fn what_is_wrong_beside_the_file_is_a_wrong_configuration_too() {
+    let dir = tempfile::tempdir().unwrap();
+    for (row, more, word) in [
+        ("no template", "ehos: {userdata_file: nowhere.yaml}\n", "nowhere.yaml"),
+        ("no CA file", "clouds: {bergen: {cacert: nowhere.pem}}\n", "nowhere.pem"),
+        ("no version has it yet", "condor: {authentication: password, password: p}\n", "idtokens"),
+    ] {
+        let config = openstack(dir.path(), "127.0.0.1:9");
+        let over = dir.path().join("over.yaml");
+        std::fs::write(&over, more).unwrap();
+        for argument in ["--check", "--once"] {
+            let (output, text) = run(ehosd().arg(argument).args([&config, &over]));
+            assert_eq!(output.status.code(), Some(2), "{row}: {text}");
+            assert!(text.contains("error: ") && text.contains(word), "{row}: {text}");
+            assert!(!text.contains(SECRET), "{row}: a secret in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_quiet_check_says_only_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = openstack(dir.path(), "127.0.0.1:9");
+    let (output, text) = run(ehosd().args(["-q", "--check"]).arg(&config));
+    assert!(output.status.success() && text.is_empty(), "{text}");
+    let (output, text) = run(ehosd().args(["-q", "--check", "--online"]).arg(&config));
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("FAILED: login: ") && !text.contains("right"), "{text}");
+}
+
+#[test]
+fn what_cannot_be_seen_is_told_once_by_a_dry_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = openstack(dir.path(), "127.0.0.1:9");
+    let (output, text) = run(ehosd().arg("--dry-run").arg(&config));
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert_eq!(text.matches("the servers of bergen").count(), 1, "{text}");
+}
+
+#[test]
+fn an_embedded_world_begins_anew_and_remembers_no_servers_of_the_last_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = demo(dir.path(), "");
+    for row in ["first", "second"] {
+        let (output, text) = run(ehosd().arg("--once").arg(&config));
+        assert!(output.status.success(), "{row}: {text}");
+        assert!(text.contains("nodes_min is 1 and there are 0"), "{row}: {text}");
+    }
 }
 
 #[test]
