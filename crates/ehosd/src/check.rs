@@ -35,7 +35,8 @@ pub(crate) async fn check(cli: &Cli, config: &Config, connections: Connections) 
     let mut answers = asked.join_all().await;
     answers.sort_by_key(|(index, _)| *index);
     for (index, findings) in answers {
-        let cloud = config.clouds.get(index).map_or_else(String::new, |cloud| cloud.name.to_string());
+        let Some(settings) = config.clouds.get(index) else { continue };
+        let cloud = settings.name.to_string();
         for finding in findings {
             let found = match finding.found {
                 Ok(_) if cli.quiet => continue,
@@ -47,6 +48,11 @@ pub(crate) async fn check(cli: &Cli, config: &Config, connections: Connections) 
                 }
             };
             rows.push([cloud.clone(), finding.what.to_owned(), finding.configured, found]);
+        }
+        // Right before the images are built, and easily mixed up with the image that they are built from.
+        if settings.servers.image.is_none() && !cli.quiet {
+            let found = format!("no node can boot before clouds.{cloud}.image is set");
+            rows.push([cloud, "image".to_owned(), "none".to_owned(), found]);
         }
     }
     for line in aligned(&rows).iter().filter(|_| !cli.quiet || failed) {
