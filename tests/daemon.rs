@@ -22,30 +22,27 @@ pub struct Settings {
     pub nodes: (u32, u32, u32),
     /// The flavors.
     pub flavors: &'static str,
-    /// Further lines of `ehos_daemon`.
-    pub more: &'static str,
+    /// `sleep`, in seconds.
+    pub sleep: u32,
 }
 
 impl Settings {
     /// Writes `ehos.yaml`.
     #[must_use]
     pub fn yaml(&self, bed: &Bed) -> String {
-        let (min, max, spare) = self.nodes;
+        let ((min, max, spare), sleep) = (self.nodes, self.sleep);
         let mut yaml = format!(
             "clouds:\n  bed:\n    auth_url: {}\n    username: demo\n    password: demo-secret\n    \
              project_name: demo\n    project_domain_name: Default\n    user_domain_name: Default\n    \
              region_name: RegionOne\n    image: debian-12\nehos:\n  project_prefix: {}\n  flavors: {}\n  \
              network: private\n  key: demo-key\n  security_groups: workers\nehos_daemon:\n  nodes_min: {min}\n  \
-             nodes_max: {max}\n  nodes_spare: {spare}\n  sleep: 5\n  idle_grace: 10s\n  boot_timeout: 5m\n  \
+             nodes_max: {max}\n  nodes_spare: {spare}\n  sleep: {sleep}\n  idle_grace: 10s\n  boot_timeout: 5m\n  \
              state_dir: /home/ehos/state-{}\n",
             bed.auth_url(),
             self.pool,
             self.flavors,
             self.pool,
         );
-        for line in self.more.lines() {
-            let _infallible = writeln!(yaml, "  {line}");
-        }
         let _infallible = write!(yaml, "condor:\n  host_ip: {}\n  pool_id: {}\n", bed.manager(), self.pool);
         yaml
     }
