@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ehos_tests::{Bed, Daemon, Settings, wait_for};
@@ -93,7 +94,8 @@ fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
     let first = Daemon::start(&bed, &settings).unwrap();
     sleep_jobs(&bed, "-n 12 -r 4,8");
     sleep_jobs(&bed, "-n 10 -s 6 --request-cpus 2");
-    sleep_jobs(&bed, "-n 8 -s 5 --request-memory 3GiB");
+    let follow = ["ehos_sleep_jobs", "-n", "8", "-s", "5", "--request-memory", "3GiB", "--wait"];
+    let follower = bed.on_manager("alice", &follow).stdout(Stdio::piped()).spawn().unwrap();
     wait_for("two servers to be ordered", Duration::from_mins(1), || {
         (watch.look(&bed, &settings) >= 2).then_some(())
     })
@@ -108,6 +110,9 @@ fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
     })
     .unwrap_or_else(|error| panic!("{error}\n{:?}\n{}", bed.census(from), daemon.log()));
     assert_eq!((census.submitted, census.finished), (30, 30), "every job once");
+    let followed = follower.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&followed.stdout);
+    assert!(followed.status.success() && told.contains("8/8 done"), "--wait follows to the end: {told}");
     wait_for("the pool to be back at nodes_min", Duration::from_mins(3), || {
         (watch.look(&bed, &settings) == 1).then_some(())
     })
