@@ -110,9 +110,9 @@ fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
     })
     .unwrap_or_else(|error| panic!("{error}\n{:?}\n{}", bed.census(from), daemon.log()));
     assert_eq!((census.submitted, census.finished), (30, 30), "every job once");
-    let followed = follower.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&followed.stdout);
-    assert!(followed.status.success() && told.contains("8/8 done"), "--wait follows to the end: {told}");
+    let told = follower.wait_with_output().unwrap();
+    let (status, told) = (told.status, String::from_utf8_lossy(&told.stdout).into_owned());
+    assert!(status.success() && told.contains("8/8 done"), "--wait follows to the end: {told}");
     wait_for("the pool to be back at nodes_min", Duration::from_mins(3), || {
         (watch.look(&bed, &settings) == 1).then_some(())
     })
