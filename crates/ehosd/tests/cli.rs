@@ -241,7 +241,7 @@ fn a_quiet_check_says_only_what_is_wrong() {
     assert!(output.status.success() && text.is_empty(), "{text}");
     let (output, text) = run(ehosd().args(["-q", "--check", "--online"]).arg(&config));
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("FAILED: login: ") && !text.contains("right"), "{text}");
+    assert!(text.contains("FAILED: cannot reach http://127.0.0.1:9") && !text.contains("right"), "{text}");
     let (_, text) = run(ehosd().args(["--check", "--online"]).arg(&config));
     assert!(text.contains("no node can boot before clouds.bergen.image is set"), "{text}");
 }

@@ -120,8 +120,10 @@ pub(super) fn unreachable(error: &reqwest::Error) -> Failure {
 
 /// Writes an error with its causes, without the address (its query may be long, and the caller names the call).
 fn chain(error: &reqwest::Error) -> String {
-    let mut words =
-        if error.is_connect() { "cannot connect".to_owned() } else { "connection lost".to_owned() };
+    if error.is_connect() {
+        return format!("cannot connect: {}", root_cause(error));
+    }
+    let mut words = "connection lost".to_owned();
     let mut cause = error.source();
     while let Some(inner) = cause {
         let text = inner.to_string();
@@ -131,6 +133,19 @@ fn chain(error: &reqwest::Error) -> String {
         cause = inner.source();
     }
     words
+}
+
+/// Gives the last cause, without the layers around it and without the number of the system's error.
+pub(super) fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let text = cause.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
 }
 
 /// Writes JSON with the values of secret keys replaced.

@@ -13,7 +13,7 @@ use ::openstack::{EndpointFilters, Error, ErrorKind, InterfaceType};
 use async_trait::async_trait;
 use ehos_model::{CloudAccess, Domain, Failure, FailureKind, Interface, Login, Timestamp};
 use reqwest::header::HeaderValue;
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -83,9 +83,9 @@ impl Token {
     pub(super) async fn log_in(client: &Client, access: &CloudAccess) -> Result<Self, Failure> {
         let begun = Instant::now();
         let request = client.post(address(&access.auth_url)).json(&request_body(&access.login));
-        let response = request.send().await.map_err(|error| answer::unreachable(&error))?;
+        let response = request.send().await.map_err(|error| unreachable(access, &error))?;
         let header = response.headers().get("x-subject-token").cloned();
-        let answer = Answer::read(response).await?;
+        let answer = Answer::read(response).await.map_err(named)?;
         log::debug!(
             "POST {} {} in {} ms",
             address(&access.auth_url),
@@ -93,11 +93,11 @@ impl Token {
             begun.elapsed().as_millis()
         );
         if let Some(failure) = answer.failure() {
-            return Err(failure);
+            return Err(named(explained(access, answer.status, failure)));
         }
-        let Body { token } = answer.json()?;
-        let mut header =
-            header.ok_or_else(|| Failure::rejected("the answer has no x-subject-token: no Keystone v3?"))?;
+        let Body { token } = answer.json().map_err(named)?;
+        let mut header = header
+            .ok_or_else(|| named(Failure::rejected("the answer has no x-subject-token: no Keystone v3?")))?;
         header.set_sensitive(true);
         // The cloud's clock may differ from ours, so only the length of the token's life is taken from it.
         let life = match (token.issued_at, token.expires_at) {
@@ -181,6 +181,45 @@ impl AuthType for Shared {
 
     async fn refresh(&self, _: &Client) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+/// Says that a failure is the login's, whichever call wanted it.
+fn named(failure: Failure) -> Failure {
+    failure.context("login")
+}
+
+/// Says which address gave no answer, in the words of the configuration.
+fn unreachable(access: &CloudAccess, error: &reqwest::Error) -> Failure {
+    if !error.is_connect() {
+        return named(answer::unreachable(error));
+    }
+    Failure::transient(format!("cannot reach {} (auth_url): {}", access.auth_url, answer::root_cause(error)))
+}
+
+/// Says what no answer within the time limit means.
+pub(super) fn silent(access: &CloudAccess) -> Failure {
+    Failure::transient(format!(
+        "cannot reach {} (auth_url): no answer within {:?}",
+        access.auth_url, access.timeout
+    ))
+}
+
+/// Adds to Keystone's words which lines of the configuration they are about.
+fn explained(access: &CloudAccess, status: StatusCode, failure: Failure) -> Failure {
+    match (status, &access.login) {
+        (StatusCode::UNAUTHORIZED, Login::Password { .. }) => {
+            failure.context("username, password, project or domain are refused")
+        }
+        (StatusCode::UNAUTHORIZED, Login::ApplicationCredential { .. }) => {
+            failure.context("the application credential is refused")
+        }
+        (StatusCode::NOT_FOUND, _) => {
+            let hint = format!("; is {} (auth_url) Keystone's address, ending in /v3?", access.auth_url);
+            // Not `NotFound`: the server that a call is about has not been asked for.
+            Failure::rejected(failure.message + &hint)
+        }
+        _ => failure,
     }
 }
 

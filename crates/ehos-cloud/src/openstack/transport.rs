@@ -9,10 +9,11 @@ use ehos_model::{CloudAccess, CloudName, Failure};
 use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::Value;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::time::timeout;
 
 use super::answer::{self, Answer};
 use super::connection::{Connection, client};
-use super::keystone::Token;
+use super::keystone::{self, Token};
 
 pub(super) use super::connection::Service;
 
@@ -85,29 +86,27 @@ impl Transport {
     /// # Errors
     /// `Auth`, `Transient`, `Rejected`.
     pub(super) async fn log_in(&self) -> Result<Arc<Token>, Failure> {
-        let connection =
-            self.limited(Box::pin(self.connected(None))).await.map_err(|failure| failure.context("login"))?;
+        let connection = self.connected(None).await?;
         Ok(Arc::clone(&connection.token))
     }
 
     /// Sends a call and gives its answer, which is a success.
     ///
     /// # Errors
-    /// Every kind; the message names the call.
+    /// Every kind; the message names the call, or the login, whose failure is the same for all calls.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let _turn = self.calls.acquire().await.map_err(|_| Failure::transient("EHOS is stopping"))?;
         let begun = Instant::now();
-        let result =
-            self.limited(Box::pin(self.exchange(call))).await.map_err(|failure| call.hide_echo(failure));
+        let result = Box::pin(self.exchange(call)).await;
         let (what, ms) = (call.describe(), begun.elapsed().as_millis());
         match &result {
             Ok(answer) => {
                 log::debug!("{}: {what} {} in {ms} ms", self.cloud, answer.status.as_u16());
                 log::trace!("{}: {what} answered {}", self.cloud, answer.masked());
             }
-            Err(failure) => log::debug!("{}: {what} failed in {ms} ms: {failure}", self.cloud),
+            Err(failure) => log::debug!("{}: failed in {ms} ms: {failure}", self.cloud),
         }
-        result.map_err(|failure| failure.context(what))
+        result
     }
 
     /// Reads a list to its last page.
@@ -148,21 +147,23 @@ impl Transport {
         }
     }
 
-    async fn limited<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        tokio::time::timeout(self.access.timeout, work).await.unwrap_or_else(|_| {
-            Err(Failure::transient(format!("no answer within {:?}", self.access.timeout)))
-        })
+    async fn exchange(&self, call: &Call<'_>) -> Result<Answer, Failure> {
+        let named = |failure| call.hide_echo(failure).context(call.describe());
+        let connection = self.connected(None).await?;
+        let mut answer = self.limited(&connection, call).await.map_err(named)?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            let renewed = self.connected(Some(&connection)).await?;
+            answer = self.limited(&renewed, call).await.map_err(named)?;
+        }
+        answer.failure().map_or(Ok(answer), |failure| Err(named(failure)))
     }
 
-    async fn exchange(&self, call: &Call<'_>) -> Result<Answer, Failure> {
-        let connection = self.connected(None).await.map_err(|failure| failure.context("login"))?;
-        let mut answer = self.attempt(&connection, call).await?;
-        if answer.status == StatusCode::UNAUTHORIZED {
-            let renewed =
-                self.connected(Some(&connection)).await.map_err(|failure| failure.context("login"))?;
-            answer = self.attempt(&renewed, call).await?;
-        }
-        answer.failure().map_or(Ok(answer), Err)
+    /// Sends a call once, within the time limit; a login has a limit of its own.
+    async fn limited(&self, connection: &Connection, call: &Call<'_>) -> Result<Answer, Failure> {
+        let limit = self.access.timeout;
+        timeout(limit, self.attempt(connection, call))
+            .await
+            .unwrap_or_else(|_| Err(Failure::transient(format!("no answer within {limit:?}"))))
     }
 
     async fn attempt(&self, connection: &Connection, call: &Call<'_>) -> Result<Answer, Failure> {
@@ -207,7 +208,8 @@ impl Transport {
         {
             return Err(failure.clone());
         }
-        match Connection::open(&self.client, &self.access).await {
+        let opened = timeout(self.access.timeout, Connection::open(&self.client, &self.access)).await;
+        match opened.unwrap_or_else(|_| Err(keystone::silent(&self.access))) {
             Ok(connection) => {
                 let connection = Arc::new(connection);
                 logins.current = Some(Arc::clone(&connection));

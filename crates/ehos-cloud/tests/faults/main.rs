@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use ehos_cloud::{Cloud, OpenStackCloud, ServerOrder};
 use ehos_model::{
-    Domain, Failure, FailureKind, Login, Mebibytes, Resources, Role, ServerId, ServerSettings, ServerStatus,
+    CloudAccess, Domain, Failure, FailureKind, Login, Mebibytes, Resources, Role, ServerId, ServerSettings,
+    ServerStatus,
 };
 use fake::{Fake, PASSWORD, POOL, Reply, TOKEN, cloud_with, settings};
 use serde_json::{Value, json};
@@ -60,11 +61,34 @@ async fn a_refused_login_is_tried_once_for_all_who_wait() {
     for result in join(calls).await {
         let failure = result.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Auth);
-        assert!(failure.message.contains("login: 401: requires authentication (req-fake)"), "{failure}");
+        let words = "login: username, password, project or domain are refused: 401: requires authentication (req-fake)";
+        assert_eq!(failure.message, words, "whichever call it was");
     }
     assert_eq!(fake.logins(), 1);
     cloud.servers().await.unwrap();
     assert_eq!(fake.logins(), 2, "and anew by the next call");
+}
+
+#[tokio::test]
+async fn a_failed_login_tells_which_lines_are_wrong() {
+    let fake = Fake::start().await;
+    let at = &fake.access().auth_url;
+    for (reply, words) in [
+        (
+            Reply::Json(404, fault("error", "not here")),
+            format!("login: 404: not here (req-fake); is {at} (auth_url) Keystone's address, ending in /v3?"),
+        ),
+        (Reply::Json(403, fault("error", "not you")), "login: 403: not you (req-fake)".to_owned()),
+    ] {
+        fake.on(LOGIN, 1, reply);
+        let failure = fake.cloud().servers().await.unwrap_err();
+        assert_eq!(failure.message, words);
+        assert_ne!(failure.kind, FailureKind::NotFound, "no server is known to be gone");
+    }
+    fake.on(LOGIN, 1, Reply::Json(401, fault("error", "no")));
+    let login = Login::ApplicationCredential { id: "id".into(), secret: PASSWORD.into() };
+    let failure = cloud_with(CloudAccess { login, ..fake.access() }, settings()).servers().await.unwrap_err();
+    assert_eq!(failure.message, "login: the application credential is refused: 401: no (req-fake)");
 }
 
 #[tokio::test]
@@ -107,8 +131,8 @@ async fn a_cloud_that_is_down_fails_the_call_and_not_the_start() {
     let mut access = fake.access();
     access.auth_url = "http://127.0.0.1:9/v3".into();
     let failure = cloud_with(access, settings()).servers().await.unwrap_err();
-    assert_eq!(failure.kind, LATER);
-    assert!(failure.message.contains("Connection refused"), "it says why: {failure}");
+    let words = "cannot reach http://127.0.0.1:9/v3 (auth_url): connection refused";
+    assert_eq!(failure, Failure::transient(words));
 }
 
 #[tokio::test]
