@@ -41,13 +41,14 @@ impl Report {
 
     /// Says what was seen; what cannot be seen once, and once when it is back.
     pub(crate) fn seen(&mut self, snapshot: &Snapshot, inventory: &Inventory) {
-        for (what, unknown) in sights(snapshot) {
-            match unknown {
-                Some(why) if !self.unknown.contains(&what) => {
+        for (what, sight) in sights(snapshot) {
+            match sight {
+                Sight::Unknown(why) if !self.unknown.contains(&what) => {
                     log::warn!("{what} cannot be seen, so nothing is done about it: {why}");
                     self.unknown.insert(what);
                 }
-                None if self.unknown.remove(&what) => {
+                Sight::ToldElsewhere => _ = self.unknown.remove(&what),
+                Sight::Seen if self.unknown.remove(&what) => {
                     log::info!(target: DECISION, "{what} can be seen again");
                 }
                 _ => {}
@@ -109,14 +110,17 @@ fn describe(view: &CloudView) -> String {
     match (view.servers.seen(), view.offer.seen()) {
         (Some(servers), Some(offer)) => {
             let quota = &offer.quota;
-            let left = |left: u64| if left == u64::MAX { "no limit".to_owned() } else { left.to_string() };
+            let left =
+                |left: u64, amount: String| if left == u64::MAX { "no limit".to_owned() } else { amount };
+            let count = |n: u64| left(n, n.to_string());
+            let memory = quota.memory_left();
             format!(
-                "{} server{}, left {} servers, {} cores, {} MiB",
+                "{} server{}, left {} servers, {} cores, {} memory",
                 servers.len(),
                 if servers.len() == 1 { "" } else { "s" },
-                left(quota.instances.left()),
-                left(quota.cores.left()),
-                left(quota.memory.left())
+                count(quota.instances.left()),
+                count(quota.cores.left()),
+                left(memory.0, memory.to_string())
             )
         }
         _ => "unknown".to_owned(),
@@ -129,17 +133,43 @@ pub(crate) fn jobs(n: u64) -> String {
 
 /// Names all that could not be seen, with the reason.
 pub(crate) fn unknown(snapshot: &Snapshot) -> impl Iterator<Item = String> {
-    sights(snapshot).filter_map(|(what, why)| why.map(|why| format!("{what}: {why}")))
+    sights(snapshot).filter_map(|(what, sight)| match sight {
+        Sight::Unknown(why) => Some(format!("{what}: {why}")),
+        Sight::Seen | Sight::ToldElsewhere => None,
+    })
 }
 
-/// Names all that is looked at, with the reason where it could not be seen.
-fn sights(snapshot: &Snapshot) -> impl Iterator<Item = (String, Option<&str>)> {
+/// How something that is looked at can be seen.
+#[derive(Clone, Copy)]
+enum Sight<'a> {
+    Seen,
+    Unknown(&'a str),
+    /// Not seen either, and told of with the whole cloud, or of its parts.
+    ToldElsewhere,
+}
+
+impl<'a> From<Option<&'a str>> for Sight<'a> {
+    fn from(why: Option<&'a str>) -> Self {
+        why.map_or(Self::Seen, Self::Unknown)
+    }
+}
+
+/// Names all that is looked at; a cloud as a whole where one cause hides all of it, as a failed login does.
+fn sights(snapshot: &Snapshot) -> impl Iterator<Item = (String, Sight<'_>)> {
     let pool = [("the queue", snapshot.demand.unknown()), ("the slots", snapshot.slots.unknown())];
-    let pool = pool.into_iter().map(|(what, why)| (what.to_owned(), why));
+    let pool = pool.into_iter().map(|(what, why)| (what.to_owned(), why.into()));
     let clouds = snapshot.clouds.iter().flat_map(|(name, view)| {
+        let (whole, servers, offer) = match (view.servers.unknown(), view.offer.unknown()) {
+            (Some(why), Some(same)) if why == same => {
+                (Sight::Unknown(why), Sight::ToldElsewhere, Sight::ToldElsewhere)
+            }
+            (None, None) => (Sight::Seen, Sight::Seen, Sight::Seen),
+            (servers, offer) => (Sight::ToldElsewhere, servers.into(), offer.into()),
+        };
         [
-            (format!("the servers of {name}"), view.servers.unknown()),
-            (format!("the offer of {name}"), view.offer.unknown()),
+            (format!("cloud {name}"), whole),
+            (format!("the servers of {name}"), servers),
+            (format!("the offer of {name}"), offer),
         ]
     });
     pool.chain(clouds)
@@ -160,7 +190,7 @@ pub(crate) fn outlook(snapshot: &Snapshot, inventory: &Inventory, plan: &Plan) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ehos_model::{Autocluster, Mebibytes, Resources};
+    use ehos_model::{Autocluster, Mebibytes, Observed, Resources, Timestamp};
     use ehos_scaler::{Blocker, Waiting};
 
     #[test]
@@ -182,6 +212,28 @@ mod tests {
             ("the same after a while", vec![unmet(6, 9)], 1),
         ] {
             assert_eq!(report.not_yet_told(&unmet).len(), told, "{row}");
+        }
+    }
+
+    #[test]
+    fn one_cause_is_told_once_and_two_are_told_apart() {
+        let at = Timestamp::now();
+        for (servers, offer, told) in [
+            ("login: no", "login: no", vec!["cloud bergen: login: no"]),
+            ("slow", "gone", vec!["the servers of bergen: slow", "the offer of bergen: gone"]),
+        ] {
+            let view = CloudView {
+                servers: Observed::Unknown { since: at, why: servers.to_owned() },
+                offer: Observed::Unknown { since: at, why: offer.to_owned() },
+            };
+            let snapshot = Snapshot {
+                at,
+                seed: 1,
+                demand: Observed::Seen { at, value: vec![] },
+                slots: Observed::Seen { at, value: vec![] },
+                clouds: [("bergen".into(), view)].into(),
+            };
+            assert_eq!(unknown(&snapshot).collect::<Vec<_>>(), told);
         }
     }
 }

@@ -252,7 +252,8 @@ fn what_cannot_be_seen_is_told_once_by_a_dry_run() {
     let config = openstack(dir.path(), "127.0.0.1:9");
     let (output, text) = run(ehosd().arg("--dry-run").arg(&config));
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert_eq!(text.matches("the servers of bergen").count(), 1, "{text}");
+    assert_eq!(text.matches("cannot reach").count(), 1, "{text}");
+    assert_eq!(text.matches("cloud bergen").count(), 1, "{text}");
 }
 
 #[test]
