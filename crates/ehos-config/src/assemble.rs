@@ -65,6 +65,7 @@ impl<'a> Assembly<'a> {
             names.iter().map(|(name, at)| self.cloud(name, at)).collect();
         let limits = self.limits();
         let pool = self.pool(is_embedded);
+        self.joining(is_embedded);
         let master_cloud = self.master_cloud();
         let load = embedded::load(self.document, is_embedded, self.report);
         let clouds: Vec<CloudSettings> = clouds.into_iter().collect::<Option<_>>()?;
@@ -164,6 +165,30 @@ impl<'a> Assembly<'a> {
                  or a name of your choice as `condor.pool_id`",
             );
         self.report.push(finding);
+    }
+
+    /// Judges how nodes join the pool; an embedded pool lets all of them in.
+    fn joining(&mut self, is_embedded: bool) {
+        let view = self.document.view(Section::Condor, None);
+        if is_embedded {
+            return;
+        }
+        if view.word("authentication") == "password" {
+            let finding =
+                Finding::error(view.at("authentication"), "`authentication: password` is not there yet")
+                    .label("not in this version")
+                    .help("set it to idtokens, which HTCondor has had since 9.0");
+            self.report.push(finding);
+        }
+        // Without either of them the pool has no name, which is told as such.
+        let named = view.text("pool_id").is_some();
+        if named && view.text("host_ip").is_none() && !view.is_refused("host_ip") {
+            let at = view.at("host_ip").or_else(|| view.section_at()).or_else(|| view.at("pool_id"));
+            let finding = Finding::error(at, "`condor.host_ip` is not set, so no node can join the pool")
+                .label("needed beside `pool_id`")
+                .help("ehosd_deploy sets it; by hand, write the address at which nodes reach the master");
+            self.report.push(finding);
+        }
     }
 
     fn master_cloud(&mut self) -> Option<CloudName> {

@@ -91,7 +91,6 @@ impl Kind {
             Self::Path => "a path".to_owned(),
             Self::Url => "an address like https://…".to_owned(),
             Self::Secret => "a text (secret)".to_owned(),
-            Self::Whole { min: 0, .. } => "a whole number".to_owned(),
             Self::Whole { min, .. } => format!("a whole number, {min} or more"),
             Self::Signed => "a whole number, perhaps negative".to_owned(),
             Self::Number { max } if max <= 1.0 => "a number from 0 to 1".to_owned(),

@@ -310,7 +310,7 @@ influxdb:
 fn a_file_of_the_first_python_program_loads_too() {
     let text = "cloud:\n  username: alice\n  password: hunter2-and-more\n  project_name: p\n  auth_url: https://a.example.org/v3\n\
                 ehos:\n  project_prefix: EHOS_V1\n  flavor: m1.medium\n  submission_nodes: 1\n  nodes_max: 4\n  nodes_min: 1\n  \
-                sleep_min: 10\n  sleep_max: 60\ncondor: {password: None, pool_id: mine}\n";
+                sleep_min: 10\n  sleep_max: 60\ncondor: {password: None, pool_id: mine, host_ip: 192.0.2.10}\n";
     let config = good(text);
     assert_eq!((config.policy.limits.max(), config.policy.limits.min()), (4, 1));
     assert_eq!(config.policy.sleep, Duration::from_mins(1));
