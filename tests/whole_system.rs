@@ -18,10 +18,10 @@ fn bed(settings: &Settings) -> (File, Bed) {
     turn.lock().unwrap();
     bed.install("ehosd").unwrap();
     bed.install("ehos_sleep_jobs").unwrap();
-    // A collector that has just come up knows nobody, and ehosd takes that for unknown.
-    wait_for("a collector that knows the pool", Duration::from_mins(1), || {
+    // A collector that has just come up knows nobody, and ehosd takes that for unknown: nodes report once a minute.
+    wait_for("a collector that knows the pool", Duration::from_mins(2), || {
         let age = bed.run("root", &["condor_status", "-collector", "-af", "StatsLifetime"]).ok()?;
-        (age.trim().parse::<u64>().ok()? > 25).then_some(())
+        (age.trim().parse::<u64>().ok()? > 70).then_some(())
     })
     .unwrap();
     clear(&bed, settings.pool);

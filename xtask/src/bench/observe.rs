@@ -20,15 +20,16 @@ const DEMAND: &str = "condor_q -allusers -group-by -constraint 'JobStatus==1&&Jo
 const SLOT_ADS: &str = "condor_status -sort no -constraint 'SlotType=!=\"Dynamic\"&&Offline=!=true' -af:tV \
     Name Machine SlotType State Activity TotalSlotCpus TotalSlotMemory TotalSlotDisk TotalSlotGPUs \
     Cpus Memory Disk GPUs NumDynamicSlots Draining JobStarts LastHeardFrom DaemonStartTime \
-    EnteredCurrentState EhosNode EhosCloud EhosFlavor";
+    EnteredCurrentState EhosNode EhosCloud EhosFlavor EhosPool";
 
-/// What ehosd is told: the bed's own cloud and this manager.
+/// What ehosd is told: the bed's own cloud and this manager. With a short `lost_timeout` nodes report often, so that
+/// a collector which has just come up is soon believed.
 const CONFIG: &str = "\
 clouds:
   bench: {auth_url: 'http://198.18.77.5:5000/v3', username: demo, password: demo-secret, project_name: demo,
           project_domain_name: Default, user_domain_name: Default, region_name: RegionOne}
 ehos: {flavor: m1.medium, image: debian-12, network: private, key: demo-key, security_groups: workers}
-daemon: {nodes_min: 0, nodes_max: 10, nodes_spare: 0, listen: none, state_dir: /tmp/ehos-bench}
+daemon: {nodes_min: 0, nodes_max: 10, nodes_spare: 0, listen: none, lost_timeout: 1m, state_dir: /tmp/ehos-bench}
 condor: {host_ip: 198.18.77.10}
 ";
 
