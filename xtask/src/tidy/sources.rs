@@ -62,7 +62,7 @@ fn size(file: &str, text: &str) -> Option<Finding> {
     }
 }
 
-/// A path counts where it begins, not in the middle of `$d/work/` or `https://x/root/`.
+/// A path counts where it begins, not in the middle of `$d/home/` or of an address.
 fn names_a_machine(file: &str, line: &str) -> bool {
     // The bed's machines have homes of their own; so have the servers that the templates describe.
     if file.starts_with("testbed/") || file.starts_with("share/") {
