@@ -22,8 +22,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let flavor = var("EHOS_FLAVOR")?.as_str().into();
     let prefix = format!("contract-{}", std::process::id());
-    let terms =
-        Terms { flavor, prefix, deadline: Duration::from_mins(1), user_data: "#cloud-config\n{}\n".into() };
+    let terms = Terms {
+        flavor,
+        prefix,
+        deadline: Duration::from_mins(1),
+        user_data: b"#cloud-config\n{}\n".to_vec().into(),
+    };
     for held in check(&cloud, &stranger, &terms).await? {
         println!("held after {:5} ms: {}", held.took.as_millis(), held.rule);
     }
@@ -46,12 +50,7 @@ async fn measure(terms: &Terms, count: u32) -> Result<(), Box<dyn std::error::Er
     }
     for n in 0..count {
         let node = NodeId::from(format!("{}-m{n}", terms.prefix));
-        let order = ServerOrder {
-            node,
-            role: Role::Execute,
-            flavor: terms.flavor.clone(),
-            user_data: String::new().into(),
-        };
+        let order = ServerOrder::new(node, Role::Execute, terms.flavor.clone());
         let begun = Instant::now();
         let made = cloud.create(&order).await;
         println!("create {} ms", begun.elapsed().as_millis());

@@ -3,8 +3,8 @@
 //! Deliberately as few as the scaler needs: whoever implements them decides nothing.
 
 use async_trait::async_trait;
-use ehos_model::{CloudName, CloudOffer, Failure, FlavorName, NodeId, Role, Server, ServerId};
-use secrecy::SecretString;
+use ehos_model::{CloudName, CloudOffer, Failure, FlavorName, ImageId, NodeId, Role, Server, ServerId};
+use secrecy::SecretSlice;
 
 /// One server to be made.
 #[derive(Clone, Debug)]
@@ -15,8 +15,20 @@ pub struct ServerOrder {
     pub role: Role,
     /// Its size, by the name in the configuration.
     pub flavor: FlavorName,
-    /// What it is told at boot, already rendered and not yet base64; holds a join token.
-    pub user_data: SecretString,
+    /// What it boots from; `None`: the configured image.
+    pub image: Option<ImageId>,
+    /// Fingerprint of the template of its user-data; stands in its metadata from the create call on.
+    pub template: Option<String>,
+    /// What it is told at boot, already rendered and not yet base64; may hold a join token.
+    pub user_data: SecretSlice<u8>,
+}
+
+impl ServerOrder {
+    /// Orders a server from the configured image, which is told nothing.
+    #[must_use]
+    pub fn new(node: NodeId, role: Role, flavor: FlavorName) -> Self {
+        Self { node, role, flavor, image: None, template: None, user_data: SecretSlice::default() }
+    }
 }
 
 /// A cloud: one project in one region.

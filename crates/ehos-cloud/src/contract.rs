@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use ehos_model::{CloudOffer, FailureKind, FlavorName, NodeId, Role, Server, ServerId, ServerStatus};
-use secrecy::SecretString;
+use secrecy::SecretSlice;
 
 use crate::{Cloud, ServerOrder};
 
@@ -23,7 +23,7 @@ pub struct Terms {
     /// The longest a server may take to become ACTIVE, and to be gone.
     pub deadline: Duration,
     /// What one of the two servers is told at boot; the other gets nothing.
-    pub user_data: SecretString,
+    pub user_data: SecretSlice<u8>,
 }
 
 /// A rule that the cloud breaks.
@@ -79,7 +79,7 @@ async fn rules(
     refusals(cloud, terms).await?;
     passed("an unknown flavor is rejected; an unknown server is not found");
 
-    let bare = order(terms, "bare", SecretString::default());
+    let bare = order(terms, "bare", SecretSlice::default());
     let told = order(terms, "told", terms.user_data.clone());
     let bare_id = create(cloud, &bare, made).await?;
     passed("an order is accepted");
@@ -142,7 +142,7 @@ async fn grown(cloud: &dyn Cloud, terms: &Terms, rule: &'static str, expected: u
 }
 
 async fn refusals(cloud: &dyn Cloud, terms: &Terms) -> Checked<()> {
-    let mut unknown = order(terms, "unknown", SecretString::default());
+    let mut unknown = order(terms, "unknown", SecretSlice::default());
     unknown.flavor = FlavorName::from("no.such.flavor");
     let answer = cloud.create(&unknown).await;
     let rejected = matches!(&answer, Err(failure) if failure.kind == FailureKind::Rejected);
@@ -167,6 +167,8 @@ async fn listed(cloud: &dyn Cloud, order: &ServerOrder, id: &ServerId) -> Checke
         server.node == order.node
             && server.role == order.role
             && server.flavor == order.flavor
+            && server.image.is_some()
+            && server.template == order.template
             && server.cloud == *cloud.name()
             && matches!(server.status, ServerStatus::Building | ServerStatus::Active)
     });
@@ -221,9 +223,10 @@ async fn until(
     }
 }
 
-fn order(terms: &Terms, name: &str, user_data: SecretString) -> ServerOrder {
+fn order(terms: &Terms, name: &str, user_data: SecretSlice<u8>) -> ServerOrder {
     let node = NodeId::from(format!("{}-{name}", terms.prefix));
-    ServerOrder { node, role: Role::Execute, flavor: terms.flavor.clone(), user_data }
+    let template = Some("contract".to_owned());
+    ServerOrder { template, user_data, ..ServerOrder::new(node, Role::Execute, terms.flavor.clone()) }
 }
 
 fn ensure(holds: bool, rule: &'static str, seen: impl FnOnce() -> String) -> Checked<()> {

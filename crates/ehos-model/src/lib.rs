@@ -20,7 +20,7 @@ pub use access::{CloudAccess, Domain, FloatingIp, Interface, Login, ServerSettin
 pub use demand::{Autocluster, Demand};
 pub use failure::{Failure, FailureKind};
 pub use folders::folders;
-pub use names::{CloudName, FlavorName, Machine, NodeId, PoolId, ServerId};
+pub use names::{CloudName, FlavorName, ImageId, Machine, NodeId, PoolId, ServerId};
 pub use observed::Observed;
 pub use offer::{Allowance, CloudOffer, Flavor, Quota};
 pub use policy::{

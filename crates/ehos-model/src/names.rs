@@ -87,6 +87,10 @@ name! {
     ServerId
 }
 name! {
+    /// An image by the UUID its cloud gave it.
+    ImageId
+}
+name! {
     /// The host name of a startd, as HTCondor's tools take it (*startd ad `Machine`*).
     Machine
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CloudName, FlavorName, Mebibytes, Resources};
+use crate::{CloudName, FlavorName, ImageId, Mebibytes, Resources};
 
 /// A flavor of a cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ pub struct CloudOffer {
     /// The configured flavors that the cloud has, in the order of the configuration.
     pub flavors: Vec<Flavor>,
     /// The image that nodes boot from, by id; `None` where none is configured or it is gone.
-    pub image: Option<String>,
+    pub image: Option<ImageId>,
     /// What is left to spend.
     pub quota: Quota,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CloudName, FlavorName, NodeId, ServerId, Timestamp};
+use crate::{CloudName, FlavorName, ImageId, NodeId, ServerId, Timestamp};
 
 /// What a server is for; kept in its metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -86,6 +86,12 @@ pub struct Server {
     pub role: Role,
     /// Its size (*metadata `ehos:flavor`*).
     pub flavor: FlavorName,
+    /// What it was made from (*metadata `ehos:image`*); `None`: made by a version that did not say.
+    #[serde(default)]
+    pub image: Option<ImageId>,
+    /// Fingerprint of the template of what it was told at boot (*metadata `ehos:template`*); `None`: likewise.
+    #[serde(default)]
+    pub template: Option<String>,
     /// What it does.
     pub status: ServerStatus,
     /// When the cloud accepted it (*Nova `created`*).

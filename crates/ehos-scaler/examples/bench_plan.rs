@@ -92,6 +92,8 @@ fn world(load: Load) -> (Snapshot, Policy) {
             node: node.clone(),
             role: Role::Execute,
             flavor: flavor.name.clone(),
+            image: None,
+            template: None,
             status: ServerStatus::Active,
             created: begun,
             fault: None,
@@ -113,7 +115,7 @@ fn world(load: Load) -> (Snapshot, Policy) {
         let offer = CloudOffer {
             cloud: cloud(i),
             flavors: flavors.clone(),
-            image: Some("image".to_owned()),
+            image: Some("image".into()),
             quota: Quota::default(),
         };
         (

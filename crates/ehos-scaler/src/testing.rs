@@ -37,6 +37,8 @@ pub(crate) fn server(node: &str, status: ServerStatus) -> Server {
         node: node.into(),
         role: Role::Execute,
         flavor: "medium".into(),
+        image: Some("image".into()),
+        template: Some("template".into()),
         status,
         created: noon(-600),
         fault: None,
@@ -91,7 +93,7 @@ pub(crate) fn cloud(name: &str, servers: Vec<Server>) -> CloudView {
         offer: seen(CloudOffer {
             cloud: name.into(),
             flavors: vec![flavor("medium", size(4, 8)), flavor("large", size(8, 16))],
-            image: Some("image".to_owned()),
+            image: Some("image".into()),
             quota: Quota::default(),
         }),
     }

@@ -4,11 +4,16 @@
 
 use async_trait::async_trait;
 use ehos_cloud::{Cloud, ServerOrder};
-use ehos_model::{CloudName, CloudOffer, Failure, FailureKind, PoolId, Server, ServerId, ServerStatus};
+use ehos_model::{
+    CloudName, CloudOffer, Failure, FailureKind, ImageId, PoolId, Server, ServerId, ServerStatus,
+};
 
 use crate::faults::Health;
 use crate::servers::Order;
 use crate::world::World;
+
+/// The image that nodes boot from unless another is ordered.
+const IMAGE: &str = "embedded";
 
 /// A cloud of an embedded world, as one pool sees it.
 #[derive(Clone)]
@@ -53,6 +58,8 @@ impl Cloud for EmbeddedCloud {
                 node: record.node.clone(),
                 role: record.role.clone(),
                 flavor: record.flavor.name.clone(),
+                image: Some(record.image.clone()),
+                template: record.template.clone(),
                 status: record.status.clone(),
                 created: state.timestamp(record.created),
                 fault: record.fault.clone(),
@@ -69,7 +76,7 @@ impl Cloud for EmbeddedCloud {
         Ok(CloudOffer {
             cloud: self.name.clone(),
             flavors: cloud.offered(),
-            image: Some("embedded".to_owned()),
+            image: Some(ImageId::from(IMAGE)),
             quota: state.quota(cloud),
         })
     }
@@ -82,6 +89,8 @@ impl Cloud for EmbeddedCloud {
             node: order.node.clone(),
             role: order.role.clone(),
             flavor: order.flavor.clone(),
+            image: order.image.clone().unwrap_or_else(|| ImageId::from(IMAGE)),
+            template: order.template.clone(),
         })
     }
 

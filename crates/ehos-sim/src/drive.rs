@@ -9,7 +9,6 @@ use ehos_cloud::{Cloud as _, ServerOrder};
 use ehos_condor::Pool as _;
 use ehos_model::{CloudName, CloudView, Failure, FailureKind, Observed, Policy, Role, Snapshot};
 use ehos_scaler::{Action, Inventory, Memory, Outcome, Plan, plan, reconcile};
-use secrecy::SecretString;
 use tokio::time::timeout;
 
 use crate::cloud::EmbeddedCloud;
@@ -166,12 +165,7 @@ impl Driver {
         };
         match action {
             Action::Create { node, cloud, flavor } => {
-                let order = ServerOrder {
-                    node: node.clone(),
-                    role: Role::Execute,
-                    flavor: flavor.clone(),
-                    user_data: SecretString::default(),
-                };
+                let order = ServerOrder::new(node.clone(), Role::Execute, flavor.clone());
                 known(cloud)?.create(&order).await.map(drop)
             }
             Action::Drain { machine, .. } => self.pool.drain(machine, reason).await,

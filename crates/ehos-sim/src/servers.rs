@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use ehos_model::{
-    Allowance, CloudName, Failure, FailureKind, Flavor, FlavorName, Machine, NodeId, PoolId, Quota,
+    Allowance, CloudName, Failure, FailureKind, Flavor, FlavorName, ImageId, Machine, NodeId, PoolId, Quota,
     Resources, Role, ServerId, ServerStatus,
 };
 
@@ -30,6 +30,8 @@ pub(crate) struct Order {
     pub(crate) node: NodeId,
     pub(crate) role: Role,
     pub(crate) flavor: FlavorName,
+    pub(crate) image: ImageId,
+    pub(crate) template: Option<String>,
 }
 
 /// A server, with what the cloud alone knows of it.
@@ -40,6 +42,8 @@ pub(crate) struct ServerRecord {
     pub(crate) node: NodeId,
     pub(crate) role: Role,
     pub(crate) flavor: Flavor,
+    pub(crate) image: ImageId,
+    pub(crate) template: Option<String>,
     pub(crate) status: ServerStatus,
     pub(crate) created: Moment,
     pub(crate) fault: Option<String>,
@@ -111,6 +115,8 @@ impl State {
             node: order.node,
             role: order.role,
             flavor,
+            image: order.image,
+            template: order.template,
             status: ServerStatus::Building,
             created: self.now,
             fault: None,

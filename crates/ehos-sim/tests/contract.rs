@@ -8,7 +8,6 @@ use ehos_condor::Pool as _;
 use ehos_condor::contract::ContractWorld;
 use ehos_model::{Machine, NodeId, PoolId, Role};
 use ehos_sim::{EmbeddedCloudSettings, World, WorldSettings};
-use secrecy::SecretString;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 
@@ -20,7 +19,7 @@ async fn the_embedded_cloud_is_a_cloud() {
         flavor: "m1.small".into(),
         prefix: "contract".to_owned(),
         deadline: DEADLINE,
-        user_data: SecretString::from("#cloud-config\n"),
+        user_data: b"#cloud-config\n".to_vec().into(),
     };
     let held = ehos_cloud::contract::check(&cloud, &cloud.seen_by(PoolId::from("theirs")), &terms).await;
     assert!(held.unwrap().len() >= 8);
@@ -41,12 +40,7 @@ async fn the_embedded_pool_is_a_pool() {
     let world = World::new(WorldSettings::new(1));
     let cloud = world.add_cloud(EmbeddedCloudSettings::new("west", PoolId::from("ours")));
     let node = NodeId::from("contract-1");
-    let order = ServerOrder {
-        node: node.clone(),
-        role: Role::Execute,
-        flavor: "m1.large".into(),
-        user_data: SecretString::default(),
-    };
+    let order = ServerOrder::new(node.clone(), Role::Execute, "m1.large".into());
     cloud.create(&order).await.unwrap();
     let deadline = tokio::time::Instant::now() + DEADLINE;
     while world.pool().slots().await.unwrap().is_empty() {

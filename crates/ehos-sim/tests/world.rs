@@ -10,7 +10,6 @@ use ehos_model::{
     Slot, elapsed,
 };
 use ehos_sim::{EmbeddedCloud, EmbeddedCloudSettings, EmbeddedPool, Health, World, WorldSettings};
-use secrecy::SecretString;
 use tokio::time::sleep;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,7 +31,7 @@ fn with(change: impl FnOnce(&mut EmbeddedCloudSettings)) -> (World, EmbeddedClou
 
 fn order(node: &str, flavor: &str) -> ServerOrder {
     let role = Role::Execute;
-    ServerOrder { node: NodeId::from(node), role, flavor: flavor.into(), user_data: SecretString::default() }
+    ServerOrder::new(NodeId::from(node), role, flavor.into())
 }
 
 async fn create(cloud: &EmbeddedCloud, node: &str, flavor: &str) -> Result<ServerId, Failure> {

@@ -13,6 +13,7 @@ use ehos_model::{
     CloudName, Failure, FailureKind, FlavorName, Machine, NodeId, PoolId, Role, Snapshot, Timestamp,
 };
 use ehos_scaler::{Action, Outcome, Plan, Step};
+use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -167,7 +168,8 @@ async fn create(
         update_interval: hands.join.update_interval,
     };
     let user_data = template.render_node(&facts).map_err(|error| Failure::rejected(error.to_string()))?;
-    let order = ServerOrder { node: node.clone(), role: Role::Execute, flavor: flavor.clone(), user_data };
+    let user_data = user_data.expose_secret().as_bytes().to_vec().into();
+    let order = ServerOrder { user_data, ..ServerOrder::new(node.clone(), Role::Execute, flavor.clone()) };
     seller.create(&order).await.map(drop)
 }
 

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use base64::Engine as _;
 use ehos_model::{
-    CloudAccess, CloudName, CloudOffer, Failure, FailureKind, FloatingIp, PoolId, Server, ServerId,
+    CloudAccess, CloudName, CloudOffer, Failure, FailureKind, FloatingIp, ImageId, PoolId, Server, ServerId,
     ServerSettings,
 };
 use reqwest::Method;
@@ -50,7 +50,7 @@ pub struct OpenStackCloud {
 /// The ids behind the configured names.
 struct Ids {
     flavors: Vec<FoundFlavor>,
-    image: Result<Option<String>, Failure>,
+    image: Result<Option<ImageId>, Failure>,
     networks: Vec<String>,
     security_groups: Vec<String>,
     found: Instant,
@@ -123,7 +123,7 @@ impl OpenStackCloud {
             }
         }
         let image = match findings.of("image").next().map(|row| &row.found) {
-            Some(Ok(id)) => Ok(Some(id.clone())),
+            Some(Ok(id)) => Ok(Some(ImageId::from(id.as_str()))),
             Some(Err(failure)) if failure.kind == FailureKind::NotFound => {
                 self.warn_once(failure);
                 Err(Failure::rejected(failure.message.clone()))
@@ -159,8 +159,9 @@ impl OpenStackCloud {
         let Some(flavor) = ids.flavors.iter().find(|found| found.flavor.name == order.flavor) else {
             return Err(Failure::rejected(format!("the cloud has no flavor '{}'", order.flavor)));
         };
-        let Some(image) = ids.image.clone()? else {
-            return Err(Failure::rejected("no image is configured"));
+        let image = match &order.image {
+            Some(image) => image.clone(),
+            None => ids.image.clone()?.ok_or_else(|| Failure::rejected("no image is configured"))?,
         };
         let mut server = json!({
             "name": order.node,
@@ -171,6 +172,7 @@ impl OpenStackCloud {
                 wire::NODE: order.node,
                 wire::ROLE: order.role.as_str(),
                 wire::FLAVOR: order.flavor,
+                wire::IMAGE: image,
                 wire::VERSION: env!("CARGO_PKG_VERSION"),
             },
             // Nova chooses where none is configured; from 2.37 on it wants to be told so.
@@ -180,6 +182,9 @@ impl OpenStackCloud {
                 ids.networks.iter().map(|id| json!({"uuid": id})).collect()
             },
         });
+        if let Some(template) = &order.template {
+            server["metadata"][wire::TEMPLATE] = json!(template);
+        }
         if let Some(key) = &self.settings.key {
             server["key_name"] = json!(key);
         }

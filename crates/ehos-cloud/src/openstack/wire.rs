@@ -4,8 +4,8 @@
 //! which could be any server, spoils a listing.
 
 use ehos_model::{
-    Allowance, CloudName, Failure, FlavorName, Mebibytes, NodeId, PoolId, Quota, Resources, Role, Server,
-    ServerId, ServerStatus, Timestamp,
+    Allowance, CloudName, Failure, FlavorName, ImageId, Mebibytes, NodeId, PoolId, Quota, Resources, Role,
+    Server, ServerId, ServerStatus, Timestamp,
 };
 use serde_json::Value;
 
@@ -17,6 +17,10 @@ pub(super) const NODE: &str = "ehos:node";
 pub(super) const ROLE: &str = "ehos:role";
 /// Metadata key of the flavor, by its name in the configuration.
 pub(super) const FLAVOR: &str = "ehos:flavor";
+/// Metadata key of the image's id.
+pub(super) const IMAGE: &str = "ehos:image";
+/// Metadata key of the fingerprint of the template that the user-data was rendered from.
+pub(super) const TEMPLATE: &str = "ehos:template";
 /// Metadata key of the version of EHOS that made the server.
 pub(super) const VERSION: &str = "ehos:version";
 
@@ -47,6 +51,8 @@ pub(super) fn server(cloud: &CloudName, pool: &PoolId, entry: &Value) -> Result<
         node: NodeId::from(node),
         role,
         flavor: FlavorName::from(flavor),
+        image: word(&metadata[IMAGE]).map(ImageId::from),
+        template: word(&metadata[TEMPLATE]).map(str::to_owned),
         status: status(entry["status"].as_str(), entry["OS-EXT-STS:task_state"].as_str()),
         created: time("created").or_else(|| time("updated")).unwrap_or_else(Timestamp::now),
         fault: word(&entry["fault"]["message"]).map(str::to_owned),

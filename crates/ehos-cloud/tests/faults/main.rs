@@ -27,12 +27,9 @@ const LIMITS: &str = "GET /nova/v2.1/limits";
 const LOGIN: &str = "POST /v3/auth/tokens";
 
 fn order() -> ServerOrder {
-    ServerOrder {
-        node: "node-1".into(),
-        role: Role::Execute,
-        flavor: "m1.small".into(),
-        user_data: format!("#!{SECRET}").into(),
-    }
+    let user_data = format!("#!{SECRET}").into_bytes().into();
+    let template = Some("f00d".to_owned());
+    ServerOrder { template, user_data, ..ServerOrder::new("node-1".into(), Role::Execute, "m1.small".into()) }
 }
 
 fn fault(kind: &str, message: &str) -> Value {
@@ -212,7 +209,8 @@ async fn a_create_carries_our_marks_from_the_first_and_is_one_round_trip() {
             "name": "node-1", "flavorRef": "1", "imageRef": "img-1", "key_name": "key",
             "networks": [{"uuid": "net-1"}], "security_groups": [{"name": "sg-1"}], "user_data": SECRET_BASE64,
             "metadata": {"ehos:pool": POOL, "ehos:node": "node-1", "ehos:role": "execute",
-                "ehos:flavor": "m1.small", "ehos:version": env!("CARGO_PKG_VERSION")},
+                "ehos:flavor": "m1.small", "ehos:image": "img-1", "ehos:template": "f00d",
+                "ehos:version": env!("CARGO_PKG_VERSION")},
         }})
     );
 }
@@ -223,7 +221,7 @@ async fn what_is_not_configured_is_left_to_nova() {
     let bare =
         ServerSettings { image: Some("img".into()), flavors: vec!["1".into()], ..ServerSettings::default() };
     let cloud = cloud_with(fake.access(), bare);
-    cloud.create(&ServerOrder { flavor: "1".into(), user_data: "".into(), ..order() }).await.unwrap();
+    cloud.create(&ServerOrder { flavor: "1".into(), user_data: Vec::new().into(), ..order() }).await.unwrap();
     let server = &fake.seen(CREATE)[0].body["server"];
     assert_eq!(server["networks"], "auto");
     for key in ["key_name", "security_groups", "user_data"] {
@@ -237,7 +235,7 @@ async fn user_data_beyond_novas_limit_is_not_sent() {
     let fake = Fake::start().await;
     let cloud = fake.cloud();
     for (length, fits) in [(49_149, true), (49_152, false)] {
-        let result = cloud.create(&ServerOrder { user_data: "x".repeat(length).into(), ..order() }).await;
+        let result = cloud.create(&ServerOrder { user_data: vec![b'x'; length].into(), ..order() }).await;
         assert_eq!(result.is_ok(), fits, "{length} bytes: {result:?}");
     }
     assert_eq!(fake.count(CREATE), 1);
@@ -266,7 +264,7 @@ async fn an_offer_has_the_configured_flavors_in_order_and_the_quota() {
     assert_eq!(names, ["2", "m1.small"], "as configured, what is missing left out");
     let size = Resources { cores: 8, memory: Mebibytes(16_384), disk: Mebibytes(81_920), gpus: 2 };
     assert_eq!(offer.flavors[0].size, size);
-    assert_eq!(offer.image.as_deref(), Some("img-1"), "the active one");
+    assert_eq!(offer.image, Some("img-1".into()), "the active one");
     assert_eq!((offer.quota.instances.max, offer.quota.instances.used), (Some(10), 1));
     assert_eq!(offer.quota.cores.max, None, "-1 is without limit");
 }

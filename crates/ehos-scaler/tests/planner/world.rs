@@ -331,7 +331,7 @@ impl World {
             let offer = CloudOffer {
                 cloud: name.clone(),
                 flavors: cloud.flavors.clone(),
-                image: cloud.image.clone(),
+                image: cloud.image.as_deref().map(Into::into),
                 quota: cloud.quota_now(self.at),
             };
             let view = CloudView {
@@ -427,6 +427,8 @@ impl World {
             node: node.clone(),
             role: Role::Execute,
             flavor: flavor.clone(),
+            image: None,
+            template: None,
             status: ServerStatus::Building,
             created: self.at,
             fault: None,
