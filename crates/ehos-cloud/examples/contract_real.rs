@@ -7,7 +7,7 @@
 use std::env::var;
 use std::time::{Duration, Instant};
 
-use ehos_cloud::contract::{Terms, check};
+use ehos_cloud::contract::{Terms, check, images};
 use ehos_cloud::{Cloud, OpenStackCloud, ServerOrder};
 use ehos_model::{
     CloudAccess, Domain, Failure, FloatingIp, Interface, Login, NodeId, PoolId, Role, ServerSettings,
@@ -30,6 +30,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     for held in check(&cloud, &stranger, &terms).await? {
         println!("held after {:5} ms: {}", held.took.as_millis(), held.rule);
+    }
+    if let Ok(base) = var("EHOS_IMAGE") {
+        for rule in images::check(&cloud, &stranger, &terms, &base).await? {
+            println!("held: {rule}");
+        }
     }
     if let Some(count) = var("EHOS_MEASURE").ok().and_then(|n| n.parse().ok()) {
         measure(&terms, count).await?;

@@ -3,6 +3,8 @@
 //! Deliberately sees a cloud only through the trait; it makes at most two servers and deletes them again, also
 //! when a check fails.
 
+pub mod images;
+
 use std::time::{Duration, Instant};
 
 use ehos_model::{CloudOffer, FailureKind, FlavorName, NodeId, Role, Server, ServerId, ServerStatus};
@@ -206,8 +208,8 @@ async fn gone(cloud: &dyn Cloud, terms: &Terms, id: &ServerId) -> Checked<()> {
     }
 }
 
-async fn until(
-    cloud: &dyn Cloud,
+async fn until<C: Cloud + ?Sized>(
+    cloud: &C,
     terms: &Terms,
     rule: &'static str,
     fulfilled: impl Fn(&[Server]) -> bool,

@@ -33,6 +33,7 @@ pub(super) struct Answer {
     body: Vec<u8>,
     request_id: Option<String>,
     retry_after: Option<Duration>,
+    location: Option<String>,
 }
 
 impl Answer {
@@ -46,14 +47,20 @@ impl Answer {
         let request_id = header("x-openstack-request-id").or_else(|| header("x-compute-request-id"));
         let retry_after =
             header("retry-after").and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
+        let location = header("location");
         match response.bytes().await {
-            Ok(body) => Ok(Self { status, body: body.to_vec(), request_id, retry_after }),
+            Ok(body) => Ok(Self { status, body: body.to_vec(), request_id, retry_after, location }),
             Err(error) => Err(Failure::transient(format!(
                 "the answer was cut off: {}{}",
                 chain(&error),
                 suffix(request_id.as_deref())
             ))),
         }
+    }
+
+    /// Gives the address of what was made (*`Location`*).
+    pub(super) fn location(&self) -> Option<&str> {
+        self.location.as_deref()
     }
 
     /// Parses the body.
@@ -205,6 +212,7 @@ mod tests {
             body: body.as_bytes().to_vec(),
             request_id: Some("req-7".into()),
             retry_after: None,
+            location: None,
         }
     }
 

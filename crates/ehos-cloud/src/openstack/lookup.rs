@@ -104,7 +104,7 @@ async fn list_flavors(transport: &Transport) -> Result<Vec<Value>, Failure> {
 /// Gives the one image that is meant, or all the names there are.
 ///
 /// Of several active images of a name the newest is meant: image builders keep the old ones.
-async fn find_image(transport: &Transport, wanted: &str) -> Result<Vec<Value>, Failure> {
+pub(super) async fn find_image(transport: &Transport, wanted: &str) -> Result<Vec<Value>, Failure> {
     let is_id = wanted.len() >= 32 && wanted.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
     if is_id {
         match transport.send(&Call::get(Service::Image, &["images", wanted])).await {
@@ -149,7 +149,7 @@ async fn list_keypairs(transport: &Transport) -> Result<Vec<Value>, Failure> {
 }
 
 /// Finds the entry that is meant: by id, else by name.
-fn pick<'a>(what: &str, wanted: &str, all: &'a [Value]) -> Result<&'a Value, Failure> {
+pub(super) fn pick<'a>(what: &str, wanted: &str, all: &'a [Value]) -> Result<&'a Value, Failure> {
     if let Some(entry) = all.iter().find(|entry| entry["id"] == wanted) {
         return Ok(entry);
     }

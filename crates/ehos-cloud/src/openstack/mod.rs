@@ -5,6 +5,7 @@
 
 mod answer;
 mod connection;
+mod images;
 mod keystone;
 mod lookup;
 mod transport;
@@ -266,10 +267,8 @@ impl Cloud for OpenStackCloud {
     }
 
     async fn console(&self, server: &ServerId, lines: u32) -> Result<String, Failure> {
-        let path = ["servers", server.as_str(), "action"];
-        let body = json!({"os-getConsoleOutput": {"length": lines}});
-        let call = Call { method: Method::POST, body: Some(&body), ..Call::get(Service::Compute, &path) };
-        let answer: Value = self.transport.send(&call).await?.json()?;
+        let answer = self.act(server, &json!({"os-getConsoleOutput": {"length": lines}})).await?;
+        let answer: Value = answer.json()?;
         Ok(answer["output"].as_str().unwrap_or_default().to_owned())
     }
 }

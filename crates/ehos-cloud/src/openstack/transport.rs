@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ehos_model::{CloudAccess, CloudName, Failure};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::Value;
 use tokio::sync::{Mutex, Semaphore};
@@ -19,6 +20,9 @@ pub(super) use super::connection::Service;
 
 /// The most calls in flight to one cloud.
 const CALLS: usize = 20;
+
+/// What Glance calls a JSON patch; it is the only service that is sent any.
+const GLANCE_PATCH: &str = "application/openstack-images-v2.1-json-patch";
 
 /// One call.
 pub(super) struct Call<'a> {
@@ -177,6 +181,9 @@ impl Transport {
         }
         if let Some(body) = call.body {
             log::trace!("{}: {} with {}", self.cloud, call.describe(), answer::masked(body));
+            if call.method == Method::PATCH {
+                request = request.header(CONTENT_TYPE, GLANCE_PATCH);
+            }
             request = request.json(body);
         }
         let response = request.send().await.map_err(|error| answer::unreachable(&error))?;

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod images;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
