@@ -30,6 +30,8 @@ pub struct CondorSettings {
     /// The longest that a startd takes between two reports, if that is longer than *`UPDATE_INTERVAL`* of this
     /// machine's configuration: a collector that came up more lately does not know everybody yet.
     pub report_interval: Duration,
+    /// Submits jobs as this user and group, by number: root may not own jobs, but may be others.
+    pub submit_as: Option<(u32, u32)>,
 }
 
 impl Default for CondorSettings {
@@ -39,6 +41,7 @@ impl Default for CondorSettings {
             timeout: Duration::from_mins(1),
             event_log: None,
             report_interval: Duration::ZERO,
+            submit_as: None,
         }
     }
 }
@@ -47,6 +50,7 @@ impl Default for CondorSettings {
 #[derive(Debug)]
 pub struct CondorPool {
     tools: Tools,
+    submit_as: Option<(u32, u32)>,
     event_log: Option<PathBuf>,
     least_interval: Duration,
     report_interval: OnceCell<Duration>,
@@ -58,9 +62,10 @@ impl CondorPool {
     /// Makes ready to ask; asks nothing yet, so that it works while the pool is down.
     #[must_use]
     pub fn new(settings: CondorSettings) -> Self {
-        let CondorSettings { tools_dir, timeout, event_log, report_interval } = settings;
+        let CondorSettings { tools_dir, timeout, event_log, report_interval, submit_as } = settings;
         Self {
             tools: Tools { dir: tools_dir, timeout },
+            submit_as,
             event_log,
             least_interval: report_interval,
             report_interval: OnceCell::new(),
@@ -140,11 +145,15 @@ impl Pool for CondorPool {
     }
 
     async fn submit(&self, jobs: &SleepJobs) -> Result<Cluster, Failure> {
-        queue::submit(&self.tools, jobs).await
+        queue::submit(&self.tools, jobs, self.submit_as).await
     }
 
     async fn jobs(&self, cluster: Cluster) -> Result<JobCounts, Failure> {
         queue::jobs(&self.tools, cluster).await
+    }
+
+    async fn remove(&self, cluster: Cluster) -> Result<(), Failure> {
+        queue::remove(&self.tools, cluster).await
     }
 
     async fn queue_changed(&self) {

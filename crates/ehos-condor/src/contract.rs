@@ -99,7 +99,7 @@ impl Checks<'_> {
     async fn submit(&mut self) -> Result<Cluster, Broken> {
         // What happened before must not count as having heard of these.
         while timeout(LOOK_EVERY, self.pool.queue_changed()).await.is_ok() {}
-        let jobs = SleepJobs { seconds: vec![SECONDS; 3], request: REQUEST };
+        let jobs = SleepJobs::new(vec![SECONDS; 3], REQUEST);
         let heard = async {
             let heard = timeout(self.patience, self.pool.queue_changed()).await;
             heard.map(|()| Instant::now())

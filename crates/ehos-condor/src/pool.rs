@@ -15,6 +15,17 @@ pub struct SleepJobs {
     pub seconds: Vec<u32>,
     /// What each asks for; zero leaves a resource to the pool's default.
     pub request: Resources,
+    /// The node that is probed: the jobs run there and nowhere else, and say so (*job attribute `EhosProbe`*), since it
+    /// takes no others.
+    pub probe: Option<NodeId>,
+}
+
+impl SleepJobs {
+    /// Jobs that may run anywhere.
+    #[must_use]
+    pub const fn new(seconds: Vec<u32>, request: Resources) -> Self {
+        Self { seconds, request, probe: None }
+    }
 }
 
 /// A set of jobs in the queue (*`ClusterId`*).
@@ -102,6 +113,12 @@ pub trait Pool: Send + Sync {
     /// # Errors
     /// `Transient` where the schedd does not answer.
     async fn jobs(&self, cluster: Cluster) -> Result<JobCounts, Failure>;
+
+    /// Takes a cluster's jobs out of the queue; doing it twice does no harm.
+    ///
+    /// # Errors
+    /// `Auth` where they are somebody else's, `Transient` where the schedd does not answer.
+    async fn remove(&self, cluster: Cluster) -> Result<(), Failure>;
 
     /// Returns when something happened in the queue that is worth a look: a job was submitted, released, evicted.
     ///

@@ -79,11 +79,15 @@ fn request(cpus: Cell, memory: Cell, disk: Cell, gpus: Cell) -> Resources {
 }
 
 /// Submits test jobs.
-pub(crate) async fn submit(tools: &Tools, jobs: &SleepJobs) -> Result<Cluster, Failure> {
+pub(crate) async fn submit(
+    tools: &Tools,
+    jobs: &SleepJobs,
+    user: Option<(u32, u32)>,
+) -> Result<Cluster, Failure> {
     if jobs.seconds.is_empty() {
         return Err(Failure::rejected("no jobs to submit"));
     }
-    let call = Call::new("condor_submit", &["-terse", "-"]);
+    let call = Call::new("condor_submit", &["-terse", "-"]).user(user);
     let answer = tools.run(call.input(&description(jobs))).await.map_err(refused)?;
     parse_submitted(&answer)
         .ok_or_else(|| Failure::rejected(format!("condor_submit was not understood: {:.80}", answer.trim())))
@@ -108,6 +112,12 @@ fn description(jobs: &SleepJobs) -> String {
     ];
     for (key, amount, unit) in requests.into_iter().filter(|(_, amount, _)| *amount > 0) {
         let _ = writeln!(text, "{key} = {amount}{unit}");
+    }
+    if let Some(node) = &jobs.probe {
+        let _ = writeln!(text, "+EhosProbe = \"{node}\"");
+        let _ = writeln!(text, "requirements = TARGET.EhosNode =?= \"{node}\"");
+        // A job that fails stays to be seen.
+        text.push_str("on_exit_hold = ExitBySignal || ExitCode != 0\n");
     }
     text.push_str("queue seconds from (\n");
     for seconds in &jobs.seconds {
@@ -160,6 +170,13 @@ pub(crate) async fn jobs(tools: &Tools, cluster: Cluster) -> Result<JobCounts, F
         "ClusterId",
     ];
     parse_jobs(&tools.run(Call::new("condor_q", &args)).await?)
+}
+
+/// Removes a cluster's jobs.
+pub(crate) async fn remove(tools: &Tools, cluster: Cluster) -> Result<(), Failure> {
+    let id = cluster.0.to_string();
+    tools.run(Call::new("condor_rm", &[&id])).await?;
+    Ok(())
 }
 
 fn parse_jobs(answer: &str) -> Result<JobCounts, Failure> {
@@ -256,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_submit_description_says_what_was_asked_for() {
-        let jobs = SleepJobs { seconds: vec![5, 7], request: size(2, 512, 0, 0) };
+        let jobs = SleepJobs::new(vec![5, 7], size(2, 512, 0, 0));
         let text = description(&jobs);
         assert!(
             text.contains("request_cpus = 2\nrequest_memory = 512M\nqueue seconds from (\n5\n7\n)\n"),

@@ -116,17 +116,23 @@ pub(crate) struct Call<'a> {
     args: &'a [&'a str],
     input: &'a str,
     login: bool,
+    user: Option<(u32, u32)>,
 }
 
 impl<'a> Call<'a> {
     /// A tool with its arguments, which are logged and therefore never secret.
     pub(crate) const fn new(tool: &'static str, args: &'a [&'a str]) -> Self {
-        Self { tool, args, input: "", login: false }
+        Self { tool, args, input: "", login: false, user: None }
     }
 
     /// Gives it something to read, which is not logged.
     pub(crate) const fn input(self, input: &'a str) -> Self {
         Self { input, ..self }
+    }
+
+    /// Runs it as another user and group, which only root can.
+    pub(crate) const fn user(self, user: Option<(u32, u32)>) -> Self {
+        Self { user, ..self }
     }
 
     /// Makes it log in, as commands to other machines need.
@@ -198,6 +204,9 @@ impl Tools {
         };
         if call.login {
             command.env("_CONDOR_SEC_CLIENT_AUTHENTICATION", "REQUIRED");
+        }
+        if let Some((user, group)) = call.user {
+            command.uid(user).gid(group);
         }
         command
             .args(call.args)

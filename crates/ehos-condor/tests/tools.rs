@@ -203,7 +203,7 @@ async fn a_token_shows_itself_nowhere() {
 async fn a_tool_that_does_not_read_its_input_is_no_trouble() {
     let dir = tempfile::tempdir().unwrap();
     tool(dir.path(), "condor_submit", "echo '8.0 - 8.2'");
-    let jobs = SleepJobs { seconds: vec![1; 100_000], request: Resources::default() };
+    let jobs = SleepJobs::new(vec![1; 100_000], Resources::default());
     assert_eq!(pool(dir.path(), SOON).submit(&jobs).await, Ok(Cluster(8)));
     tool(dir.path(), "condor_submit", "grep -c '^1$' | sed 's/$/.0 - 0.0/'");
     assert_eq!(pool(dir.path(), SOON).submit(&jobs).await, Ok(Cluster(100_000)), "all of it arrives");

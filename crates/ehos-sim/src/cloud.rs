@@ -9,18 +9,16 @@ use ehos_model::{
 };
 
 use crate::faults::Health;
+use crate::images::BASE;
 use crate::servers::Order;
 use crate::world::World;
-
-/// The image that nodes boot from unless another is ordered.
-const IMAGE: &str = "embedded";
 
 /// A cloud of an embedded world, as one pool sees it.
 #[derive(Clone)]
 pub struct EmbeddedCloud {
-    world: World,
-    name: CloudName,
-    pool: PoolId,
+    pub(crate) world: World,
+    pub(crate) name: CloudName,
+    pub(crate) pool: PoolId,
 }
 
 impl EmbeddedCloud {
@@ -34,7 +32,7 @@ impl EmbeddedCloud {
         Self { pool, ..self.clone() }
     }
 
-    async fn call(&self) -> Result<(), Failure> {
+    pub(crate) async fn call(&self) -> Result<(), Failure> {
         self.world
             .call(|state| state.clouds.get(&self.name).map_or(Health::Well, |cloud| cloud.health.clone()))
             .await
@@ -76,7 +74,7 @@ impl Cloud for EmbeddedCloud {
         Ok(CloudOffer {
             cloud: self.name.clone(),
             flavors: cloud.offered(),
-            image: Some(ImageId::from(IMAGE)),
+            image: Some(ImageId::from(BASE)),
             quota: state.quota(cloud),
         })
     }
@@ -89,7 +87,7 @@ impl Cloud for EmbeddedCloud {
             node: order.node.clone(),
             role: order.role.clone(),
             flavor: order.flavor.clone(),
-            image: order.image.clone().unwrap_or_else(|| ImageId::from(IMAGE)),
+            image: order.image.clone().unwrap_or_else(|| ImageId::from(BASE)),
             template: order.template.clone(),
         })
     }
@@ -105,10 +103,10 @@ impl Cloud for EmbeddedCloud {
         let Some(record) = state.servers.get(server).filter(|server| server.cloud == self.name) else {
             return Err(Failure::new(FailureKind::NotFound, format!("server {server} does not exist")));
         };
-        if record.status != ServerStatus::Active {
+        if !matches!(record.status, ServerStatus::Active | ServerStatus::Shutoff) {
             return Err(Failure::new(FailureKind::Conflict, format!("server {server} has no console")));
         }
-        let log = ["Booting an embedded server.", "cloud-init: done.", "Reached target multi-user."];
+        let log: Vec<_> = record.console.iter().flat_map(|words| words.lines()).collect();
         let skip = log.len().saturating_sub(usize::try_from(lines).unwrap_or(usize::MAX));
         Ok(log[skip..].join("\n"))
     }

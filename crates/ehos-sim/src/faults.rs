@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ehos_model::{CloudName, Failure, ServerId};
 
+use crate::images::NextImage;
 use crate::world::World;
 
 /// How a cloud or the pool answers calls.
@@ -31,6 +32,7 @@ pub(crate) enum NextServer {
     Refused(Failure),
     Fails,
     NeverJoins,
+    Says(String),
 }
 
 /// The means to make trouble in a world.
@@ -77,6 +79,37 @@ impl Faults {
     /// Has the next server come up without ever joining the pool.
     pub fn keep_next_out(&self, cloud: &CloudName) {
         self.next(cloud, NextServer::NeverJoins);
+    }
+
+    /// Has the next server of role `build` say these words on its console in place of its marks, and nothing after.
+    pub fn put_into_mouth(&self, cloud: &CloudName, words: &str) {
+        self.next(cloud, NextServer::Says(words.to_owned()));
+    }
+
+    /// Has the next image end in *`killed`*.
+    pub fn break_next_image(&self, cloud: &CloudName) {
+        self.next_image(cloud, NextImage::Breaks);
+    }
+
+    /// Has the next image go away again before it is active.
+    pub fn drop_next_image(&self, cloud: &CloudName) {
+        self.next_image(cloud, NextImage::Vanishes);
+    }
+
+    /// Has the next image stay *`queued`*.
+    pub fn hang_next_image(&self, cloud: &CloudName) {
+        self.next_image(cloud, NextImage::Hangs);
+    }
+
+    /// Has the next image made, and its id lost on its way to the caller.
+    pub fn lose_next_image(&self, cloud: &CloudName) {
+        self.next_image(cloud, NextImage::AnswerLost);
+    }
+
+    fn next_image(&self, cloud: &CloudName, next: NextImage) {
+        if let Some(cloud) = self.world.state().clouds.get_mut(cloud) {
+            cloud.next_image = next;
+        }
     }
 
     /// Has the collector forget all and be of no use for a while.

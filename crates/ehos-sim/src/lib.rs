@@ -6,6 +6,7 @@
 mod cloud;
 pub mod drive;
 mod faults;
+mod images;
 mod pool;
 mod queue;
 mod remote;

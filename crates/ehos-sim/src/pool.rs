@@ -100,6 +100,12 @@ impl Pool for EmbeddedPool {
         Ok(self.world.state().queue.cluster(cluster))
     }
 
+    async fn remove(&self, cluster: Cluster) -> Result<(), Failure> {
+        self.call().await?;
+        self.world.state().remove_jobs(cluster);
+        Ok(())
+    }
+
     async fn queue_changed(&self) {
         self.world.queue_changed().await;
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use ehos_condor::{Cluster, JobCounts, SleepJobs};
-use ehos_model::{Autocluster, Demand, Machine, Mebibytes, Resources};
+use ehos_model::{Autocluster, Demand, Machine, Mebibytes, NodeId, Resources};
 
 use crate::state::{Event, Moment, State};
 
@@ -27,6 +27,8 @@ pub(crate) struct Queue {
 
 struct Job {
     request: Resources,
+    /// The node that it probes.
+    probe: Option<NodeId>,
     runtime: Duration,
     /// Where it runs; `None`: it waits.
     on: Option<Machine>,
@@ -37,6 +39,7 @@ struct Job {
 /// Waiting jobs that ask for the same, in the order of their numbers, each with the moment since which it waits.
 struct Shape {
     request: Resources,
+    probe: Option<NodeId>,
     jobs: VecDeque<(JobId, Moment)>,
 }
 
@@ -66,8 +69,12 @@ impl Queue {
         job.on = None;
         let shape = self
             .waiting
-            .entry(Autocluster::of(&job.request, None))
-            .or_insert_with(|| Shape { request: job.request, jobs: VecDeque::new() });
+            .entry(Autocluster::of(&job.request, job.probe.as_ref().map(NodeId::as_str)))
+            .or_insert_with(|| Shape {
+                request: job.request,
+                probe: job.probe.clone(),
+                jobs: VecDeque::new(),
+            });
         let place = shape.jobs.partition_point(|(other, _)| *other < id);
         shape.jobs.insert(place, (id, now));
     }
@@ -96,7 +103,8 @@ impl State {
         };
         for (proc, seconds) in (0..).zip(&jobs.seconds) {
             let (id, runtime) = ((cluster, proc), Duration::from_secs(u64::from(*seconds)));
-            self.queue.jobs.insert(id, Job { request, runtime, on: None, run: 0 });
+            let job = Job { request, probe: jobs.probe.clone(), runtime, on: None, run: 0 };
+            self.queue.jobs.insert(id, job);
             self.queue.wait(id, self.now);
         }
         Cluster(cluster)
@@ -142,10 +150,15 @@ impl State {
 
     /// Starts the next job of a shape on a machine, if there is a job and room for it.
     fn start_next(&mut self, shape: Autocluster, machine: &Machine) -> bool {
-        let Some(request) = self.queue.waiting.get(&shape).map(|shape| shape.request) else { return false };
+        let Some(waiting) = self.queue.waiting.get(&shape) else { return false };
+        let (request, probe) = (waiting.request, waiting.probe.clone());
         let Some(startd) = self.startds.get_mut(machine).filter(|startd| !startd.draining) else {
             return false;
         };
+        // A probe takes the job that probes it and no other.
+        if probe.as_ref() != startd.is_probe.then_some(&startd.node) {
+            return false;
+        }
         let Some(left) = startd.free.checked_sub(request) else { return false };
         let Some(id) = self.queue.take(shape) else { return false };
         startd.free = left;
@@ -174,6 +187,27 @@ impl State {
         self.changed(&machine);
         // The schedd holds the claim and gives it to the next job of the same shape at once.
         self.start_next(Autocluster::of(&request, None), &machine);
+    }
+
+    /// Takes a cluster's jobs out of the queue.
+    pub(crate) fn remove_jobs(&mut self, cluster: Cluster) {
+        let ids = (cluster.0, 0)..=(cluster.0, u32::MAX);
+        let gone: Vec<_> = self.queue.jobs.range(ids).map(|(id, _)| *id).collect();
+        for id in gone {
+            let Some(job) = self.queue.jobs.remove(&id) else { continue };
+            if let Some(machine) = job.on {
+                if let Some(startd) = self.startds.get_mut(&machine)
+                    && startd.jobs.remove(&id)
+                {
+                    startd.free += job.request;
+                }
+                self.changed(&machine);
+            }
+        }
+        for shape in self.queue.waiting.values_mut() {
+            shape.jobs.retain(|((of, _), _)| *of != cluster.0);
+        }
+        self.queue.waiting.retain(|_, shape| !shape.jobs.is_empty());
     }
 
     pub(crate) fn lease_ends(&mut self, id: JobId, run: u32) {

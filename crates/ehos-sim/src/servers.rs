@@ -11,6 +11,7 @@ use ehos_model::{
 };
 
 use crate::faults::{Health, NextServer};
+use crate::images::NextImage;
 use crate::settings::EmbeddedCloudSettings;
 use crate::state::{Event, Moment, State};
 
@@ -20,6 +21,8 @@ pub(crate) struct CloudState {
     pub(crate) health: Health,
     /// What becomes of the next orders, one entry each.
     pub(crate) next: VecDeque<NextServer>,
+    /// What becomes of the next image.
+    pub(crate) next_image: NextImage,
 }
 
 /// An order that has reached its cloud.
@@ -47,13 +50,17 @@ pub(crate) struct ServerRecord {
     pub(crate) status: ServerStatus,
     pub(crate) created: Moment,
     pub(crate) fault: Option<String>,
+    /// What it has said on its console.
+    pub(crate) console: Vec<String>,
+    /// What it says in place of the usual.
+    pub(crate) words: Option<String>,
     /// When its startd joins, counted from ACTIVE; `None`: never.
     join_time: Option<Duration>,
 }
 
 impl CloudState {
     pub(crate) fn new(settings: EmbeddedCloudSettings) -> Self {
-        Self { settings, health: Health::Well, next: VecDeque::new() }
+        Self { settings, health: Health::Well, next: VecDeque::new(), next_image: NextImage::Fine }
     }
 
     /// Gives the configured flavors that the cloud sells, in the configured order.
@@ -120,6 +127,8 @@ impl State {
             status: ServerStatus::Building,
             created: self.now,
             fault: None,
+            console: vec!["Booting an embedded server.".to_owned()],
+            words: if let NextServer::Says(words) = fate { Some(words.clone()) } else { None },
             join_time: (*fate != NextServer::NeverJoins).then_some(join_time),
         };
         self.servers.insert(id.clone(), server);
@@ -146,7 +155,13 @@ impl State {
             return;
         };
         server.status = ServerStatus::Active;
-        if let (Role::Execute, Some(join_time)) = (&server.role, server.join_time) {
+        let Some(join_time) = server.join_time else { return };
+        let is_probe = server.role == Role::Build && self.images.contains_key(&server.image);
+        let joins = server.role == Role::Execute || is_probe && server.words.is_none();
+        if server.role == Role::Build {
+            self.after(join_time, Event::Speaks(id.clone()));
+        }
+        if joins {
             self.after(join_time, Event::Join(id.clone()));
         }
     }

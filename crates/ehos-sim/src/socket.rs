@@ -126,7 +126,7 @@ async fn answer(line: &[u8], pool: &dyn Pool) -> Answer {
     let result = match serde_json::from_slice(line) {
         Err(error) => Err(Failure::rejected(format!("the line is not understood: {error}"))),
         Ok(Request::Submit { seconds, request }) => pool
-            .submit(&SleepJobs { seconds, request })
+            .submit(&SleepJobs::new(seconds, request))
             .await
             .map(|cluster| Answer::Submitted { cluster: cluster.0 }),
         Ok(Request::Jobs { cluster }) => pool.jobs(Cluster(cluster)).await.map(|counts| Answer::Jobs {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ehos_model::{
-    Activity, CloudName, FlavorName, Machine, NodeId, PoolId, Resources, ServerId, ServerStatus, Slot,
+    Activity, CloudName, FlavorName, Machine, NodeId, PoolId, Resources, Role, ServerId, ServerStatus, Slot,
     SlotKind, SlotState,
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Startd {
     pub(crate) free: Resources,
     pub(crate) jobs: BTreeSet<JobId>,
     pub(crate) draining: bool,
+    /// Whether it takes the job that probes it and no other.
+    pub(crate) is_probe: bool,
     pub(crate) job_starts: u64,
     started: Moment,
     state_since: Moment,
@@ -47,6 +49,7 @@ impl State {
             free: server.flavor.size,
             jobs: BTreeSet::new(),
             draining: false,
+            is_probe: server.role == Role::Build,
             job_starts: 0,
             started: self.now,
             state_since: self.now,

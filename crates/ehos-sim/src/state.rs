@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ehos_model::{CloudName, Machine, ServerId, Slot, Timestamp};
+use ehos_model::{CloudName, ImageId, Machine, ServerId, Slot, Timestamp};
 
 use crate::faults::{Health, NextServer};
+use crate::images::{ImageRecord, NextImage};
 use crate::queue::{JobId, Queue};
 use crate::servers::{CloudState, Order, ServerRecord};
 use crate::settings::{EmbeddedCloudSettings, WorldSettings};
@@ -29,6 +30,12 @@ pub(crate) enum Event {
     Fail(ServerId),
     /// The startd of a server joins the pool.
     Join(ServerId),
+    /// A server of role `build` says on its console how it went.
+    Speaks(ServerId),
+    /// A server powers itself off.
+    PowersOff(ServerId),
+    /// An image is made, or not.
+    ImageDone(ImageId, NextImage),
     /// A deleted server leaves the listing.
     Gone(ServerId),
     /// A startd's ad reaches the collector since its state changed.
@@ -54,6 +61,7 @@ pub(crate) struct State {
     serial: u64,
     pub(crate) clouds: BTreeMap<CloudName, CloudState>,
     pub(crate) servers: BTreeMap<ServerId, ServerRecord>,
+    pub(crate) images: BTreeMap<ImageId, ImageRecord>,
     pub(crate) startds: BTreeMap<Machine, Startd>,
     /// What the collector knows, which lags behind what the startds are.
     pub(crate) ads: BTreeMap<Machine, Slot>,
@@ -72,6 +80,7 @@ impl State {
             serial: 0,
             clouds: BTreeMap::new(),
             servers: BTreeMap::new(),
+            images: BTreeMap::new(),
             startds: BTreeMap::new(),
             ads: BTreeMap::new(),
             collector_down: false,
@@ -123,6 +132,9 @@ impl State {
             Event::Active(server) => self.server_active(&server),
             Event::Fail(server) => self.server_failed(&server),
             Event::Join(server) => self.startd_joins(&server),
+            Event::Speaks(server) => self.server_speaks(&server),
+            Event::PowersOff(server) => self.server_powers_off(&server),
+            Event::ImageDone(image, next) => self.image_done(&image, next),
             Event::Gone(server) => drop(self.servers.remove(&server)),
             Event::Advertise(machine) => self.advertise(&machine),
             Event::Update(machine) => self.update(&machine),

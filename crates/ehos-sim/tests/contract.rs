@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ehos_cloud::{Cloud as _, ServerOrder};
-use ehos_condor::Pool as _;
+use ehos_cloud::{Cloud as _, Images as _, Properties, ServerOrder};
 use ehos_condor::contract::ContractWorld;
-use ehos_model::{Machine, NodeId, PoolId, Role};
+use ehos_condor::{JobCounts, Pool as _, SleepJobs};
+use ehos_model::{Machine, NodeId, PoolId, Resources, Role};
 use ehos_sim::{EmbeddedCloudSettings, World, WorldSettings};
 
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -24,6 +24,62 @@ async fn the_embedded_cloud_is_a_cloud() {
     let held = ehos_cloud::contract::check(&cloud, &cloud.seen_by(PoolId::from("theirs")), &terms).await;
     assert!(held.unwrap().len() >= 8);
     assert_eq!(world.stats().servers, 0, "the check leaves nothing behind");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_embedded_cloud_makes_images() {
+    let world = World::new(WorldSettings::new(1));
+    let cloud = world.add_cloud(EmbeddedCloudSettings::new("west", PoolId::from("ours")));
+    let terms = ehos_cloud::contract::Terms {
+        flavor: "m1.small".into(),
+        prefix: "contract".to_owned(),
+        deadline: DEADLINE,
+        user_data: Vec::new().into(),
+    };
+    let stranger = cloud.seen_by(PoolId::from("theirs"));
+    let held = ehos_cloud::contract::images::check(&cloud, &stranger, &terms, "embedded").await;
+    assert!(held.unwrap().len() >= 6);
+    tokio::time::sleep(DEADLINE).await;
+    assert_eq!(world.stats().servers, 0, "the check leaves nothing behind");
+}
+
+/// Boots the given image as a probe and gives the job that probes it time to run.
+async fn probed(world: &World, cloud: &ehos_sim::EmbeddedCloud, image: &str) -> (JobCounts, usize) {
+    let node = NodeId::from("contract-probe");
+    let base = ServerOrder {
+        image: Some(image.into()),
+        ..ServerOrder::new(node.clone(), Role::Build, "m1.small".into())
+    };
+    cloud.create(&base).await.unwrap();
+    let pool = world.pool();
+    let ordinary = pool.submit(&SleepJobs::new(vec![1], Resources::default())).await.unwrap();
+    let probe = SleepJobs { probe: Some(node), ..SleepJobs::new(vec![1], Resources::default()) };
+    let probe = pool.submit(&probe).await.unwrap();
+    tokio::time::sleep(DEADLINE).await;
+    let left = pool.jobs(probe).await.unwrap();
+    assert_eq!(pool.jobs(ordinary).await.unwrap().idle, 1, "no other job runs on a probe, or without a node");
+    for cluster in [probe, ordinary] {
+        pool.remove(cluster).await.unwrap();
+        pool.remove(cluster).await.unwrap();
+        assert_eq!(pool.jobs(cluster).await.unwrap(), JobCounts::default(), "taken out of the queue");
+    }
+    (left, pool.slots().await.unwrap().len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_joins_and_runs_its_own_job_alone() {
+    let world = World::new(WorldSettings::new(1));
+    let cloud = world.add_cloud(EmbeddedCloudSettings::new("west", PoolId::from("ours")));
+    assert_eq!(
+        probed(&world, &cloud, "embedded").await,
+        (JobCounts { idle: 1, ..JobCounts::default() }, 0),
+        "no probe"
+    );
+    let base = cloud.servers().await.unwrap()[0].id.clone();
+    let image = cloud.make_image(&base, "image", &Properties::new()).await.unwrap();
+    tokio::time::sleep(DEADLINE).await;
+    cloud.delete(&base).await.unwrap();
+    assert_eq!(probed(&world, &cloud, image.as_str()).await, (JobCounts::default(), 1), "it has run");
 }
 
 struct OneMachine(Machine);

@@ -61,7 +61,7 @@ async fn submit(world: &World, jobs: usize, seconds: u32, cores: u32, gibibytes:
     let memory = Mebibytes::from_gibibytes(gibibytes);
     let request = Resources { cores, memory, ..Resources::default() };
     // A pool made unreachable refuses, and the user tries again another day.
-    _ = world.pool().submit(&SleepJobs { seconds: vec![seconds; jobs], request }).await;
+    _ = world.pool().submit(&SleepJobs::new(vec![seconds; jobs], request)).await;
 }
 
 /// Holds a tick against the rules that are never broken.

@@ -17,7 +17,7 @@ fn pool() -> EmbeddedPool {
 }
 
 fn jobs(n: usize) -> SleepJobs {
-    SleepJobs { seconds: vec![20; n], request: Resources::default() }
+    SleepJobs::new(vec![20; n], Resources::default())
 }
 
 /// Sends bytes and gives the first line of the answer; empty where the other side hangs up.

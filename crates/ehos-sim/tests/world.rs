@@ -48,7 +48,7 @@ async fn slot(pool: &EmbeddedPool, machine: &str) -> Option<Slot> {
 
 async fn submit(pool: &EmbeddedPool, jobs: usize, seconds: u32, cores: u32) -> Cluster {
     let request = Resources { cores, memory: Mebibytes(512), ..Resources::default() };
-    pool.submit(&SleepJobs { seconds: vec![seconds; jobs], request }).await.unwrap()
+    pool.submit(&SleepJobs::new(vec![seconds; jobs], request)).await.unwrap()
 }
 
 fn kind<T>(result: Result<T, Failure>) -> Option<FailureKind> {

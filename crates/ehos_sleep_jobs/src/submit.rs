@@ -70,8 +70,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let jobs =
-        SleepJobs { seconds: cli.durations(|min, max| fastrand::u32(min..=max)), request: cli.request() };
+    let jobs = SleepJobs::new(cli.durations(|min, max| fastrand::u32(min..=max)), cli.request());
     let cluster = match queue.submit(&jobs).await {
         Ok(cluster) => cluster,
         Err(failure) => {

@@ -69,7 +69,7 @@ pub(crate) async fn serve(world: &World, config: &Config, state: &StateDir) -> a
 async fn submit(world: World, item: LoadItem) {
     tokio::time::sleep(item.at).await;
     let seconds = (0..item.jobs).map(|_| fastrand::u32(item.seconds.clone())).collect();
-    if let Err(failure) = world.pool().submit(&SleepJobs { seconds, request: item.request }).await {
+    if let Err(failure) = world.pool().submit(&SleepJobs::new(seconds, item.request)).await {
         log::warn!("the load of the configuration was not submitted: {failure}");
     }
 }
