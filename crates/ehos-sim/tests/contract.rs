@@ -43,6 +43,7 @@ async fn the_embedded_cloud_makes_images() {
     assert_eq!(world.stats().servers, 0, "the check leaves nothing behind");
 }
 
+#[expect(clippy::unwrap_used, reason = "a helper of tests may panic as they do")]
 /// Boots the given image as a probe and gives the job that probes it time to run.
 async fn probed(world: &World, cloud: &ehos_sim::EmbeddedCloud, image: &str) -> (JobCounts, usize) {
     let node = NodeId::from("contract-probe");

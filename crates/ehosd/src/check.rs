@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use ehos_config::Config;
 use ehos_model::FailureKind;
+use ehos_terminal::aligned;
 
 use crate::cli::Cli;
 use crate::connect::Connections;
@@ -73,31 +74,4 @@ fn right(cli: &Cli, config: &Config) -> String {
         config.policy.limits.min(),
         config.policy.limits.max(),
     )
-}
-
-/// Pads every column but the last to its widest cell.
-pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    rows.iter()
-        .map(|row| {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_stand_below_each_other() {
-        let rows = [["a", "long word", "x"], ["longer", "b", ""]].map(|row| row.map(str::to_owned));
-        assert_eq!(aligned(&rows), ["a       long word  x", "longer  b"]);
-    }
 }

@@ -7,7 +7,6 @@ mod cli;
 mod connect;
 mod embedded;
 mod execute;
-mod logging;
 mod observe;
 mod report;
 mod run;

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ehos_model::{CloudView, FailureKind, Snapshot};
 use ehos_scaler::{Inventory, Outcome, Plan, Unmet};
-
-use crate::logging::DECISION;
+use ehos_terminal::DECISION;
 
 /// What has been said already.
 #[derive(Debug, Default)]

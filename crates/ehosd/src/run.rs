@@ -2,27 +2,24 @@
 //!
 //! Deliberately holds the order of things and none of their content.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ehos_config::{Config, Loaded};
 use ehos_model::Timestamp;
 use ehos_scaler::Memory;
+use ehos_terminal::{DECISION, Sink, Verbosity, WRONG, colour, say, start_log};
 use tokio::time::Instant;
 
 use crate::cli::Cli;
 use crate::connect::Connections;
-use crate::logging::{self, DECISION, Sink, Verbosity};
 use crate::report;
 use crate::state::{StateDir, read_memory};
 use crate::table::Table;
 use crate::tick::Engine;
 use crate::wake::{Wake, Waker, stop_on_signals};
 use crate::{check, embedded};
-
-/// Exit status where the command line or the configuration is wrong.
-const WRONG: u8 = 2;
 
 /// Does what the command line says.
 pub(crate) async fn run(mut cli: Cli) -> ExitCode {
@@ -40,7 +37,7 @@ pub(crate) async fn run(mut cli: Cli) -> ExitCode {
     let verbosity = if cli.quiet { Verbosity::Quiet } else { Verbosity::Level(cli.verbose) };
     let screen = table.as_ref().and_then(Table::screen);
     let sink = screen.map_or(Sink::Stderr, Sink::Above);
-    if let Err(error) = logging::start(verbosity, sink) {
+    if let Err(error) = start_log(verbosity, sink) {
         return complain(&format!("error: {error:#}"));
     }
     if cli.check {
@@ -233,18 +230,8 @@ fn warn(loaded: &Loaded) {
     }
 }
 
-/// Whether standard error is a terminal that wants colours.
-fn colour() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-}
-
 /// Says what is wrong before the log is there to say it.
 fn complain(message: &str) -> ExitCode {
     say(message.trim_end());
     ExitCode::from(WRONG)
-}
-
-/// Says something that is no log line.
-fn say(text: &str) {
-    let _closed_pipe = writeln!(std::io::stderr(), "{text}");
 }

@@ -8,9 +8,9 @@ use ehos_config::Config;
 use ehos_model::{Slot, Timestamp, elapsed};
 use ehos_scaler::{Node, Phase};
 use ehos_sim::{Stats, World};
+use ehos_terminal::aligned;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::check::aligned;
 use crate::cli::Cli;
 use crate::report::census;
 use crate::tick::Tick;

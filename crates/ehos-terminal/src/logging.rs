@@ -9,17 +9,19 @@ use indicatif::MultiProgress;
 use log::{Level, LevelFilter};
 
 /// Target of the lines that tell what was decided; shown even without `-v`.
-pub(crate) const DECISION: &str = "decision";
+pub const DECISION: &str = "decision";
 
 /// How many times `-v` was given, or `-q`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Verbosity {
+pub enum Verbosity {
+    /// `-q`: only what is wrong.
     Quiet,
+    /// `-v`, so many times.
     Level(u8),
 }
 
 /// Where log lines go.
-pub(crate) enum Sink {
+pub enum Sink {
     /// Standard error as it is.
     Stderr,
     /// Above the live table.
@@ -30,7 +32,7 @@ pub(crate) enum Sink {
 ///
 /// # Errors
 /// Where it has been started before.
-pub(crate) fn start(verbosity: Verbosity, sink: Sink) -> anyhow::Result<()> {
+pub fn start_log(verbosity: Verbosity, sink: Sink) -> anyhow::Result<()> {
     let (decisions, ours) = match verbosity {
         Verbosity::Quiet => (LevelFilter::Warn, LevelFilter::Warn),
         Verbosity::Level(0) => (LevelFilter::Info, LevelFilter::Warn),
