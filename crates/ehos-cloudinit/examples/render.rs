@@ -1,41 +1,105 @@
-//! Renders `execute.yaml` for one node and prints it, to look at or to boot a machine with.
+//! Renders a template, packs it as Nova gets it and prints it, to look at or to boot a machine with.
 //!
-//! `render NODE HOST_IP DOMAIN [TEMPLATE] < TOKEN`; the token comes on standard input, since arguments are public.
+//! `render base`, `render master NODE DOMAIN` or `render execute NODE HOST_IP DOMAIN < TOKEN`, each with
+//! `--template FILE`, `--part FILE` (more than once) and `--probe alone|pool`. The token comes on standard input,
+//! since arguments are public.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ehos_cloudinit::{NodeFacts, Template, find_template};
+use ehos_cloudinit::{
+    Kind, MasterFacts, NodeFacts, Part, ProbeMode, Secret, Template, find_template, pack, probe_part,
+};
 use secrecy::{ExposeSecret, SecretString};
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
-fn main() -> Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let [node, host_ip, domain, file @ ..] = args.as_slice() else {
-        bail!("usage: render NODE HOST_IP DOMAIN [TEMPLATE] < TOKEN");
-    };
-    let mut token = String::new();
-    std::io::stdin().read_to_string(&mut token).context("no token on standard input")?;
-    let found = find_template("execute.yaml", file.first().map(Path::new))?;
-    eprintln!("{}", found.origin);
-    let template = Template::parse(&found.origin.to_string(), &found.text)?;
-    for warning in template.warnings() {
-        eprintln!("{warning}");
+const USAGE: &str = "usage: render base | render master NODE DOMAIN | render execute NODE HOST_IP DOMAIN < TOKEN, \
+                     with [--template FILE] [--part FILE]... [--probe alone|pool]";
+
+#[derive(Default)]
+struct Options {
+    words: Vec<String>,
+    template: Option<String>,
+    parts: Vec<String>,
+    probe: Option<ProbeMode>,
+}
+
+fn options() -> Result<Options> {
+    let mut options = Options::default();
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--template" => options.template = Some(args.next().context(USAGE)?),
+            "--part" => options.parts.push(args.next().context(USAGE)?),
+            "--probe" => {
+                options.probe = Some(match args.next().as_deref() {
+                    Some("alone") => ProbeMode::Alone,
+                    Some("pool") => ProbeMode::Pool,
+                    _ => bail!(USAGE),
+                });
+            }
+            _ => options.words.push(arg),
+        }
     }
-    let user_data = template.render_node(&NodeFacts {
-        pool: &"example".into(),
-        node: &node.as_str().into(),
-        cloud: &"example".into(),
-        flavor: &"m1.medium".into(),
-        gpus: 0,
-        host_ip,
-        uid_domain: domain,
-        trust_domain: domain,
-        token: &SecretString::from(token.trim()),
-        update_interval: Duration::from_mins(1),
-    })?;
-    print!("{}", user_data.expose_secret());
+    Ok(options)
+}
+
+fn template(kind: Kind, file: Option<&str>) -> Result<Template> {
+    let found = find_template(kind.file_name(), file.map(Path::new))?;
+    let template = Template::parse(kind, &found.origin.to_string(), &found.text)?;
+    for warning in template.warnings() {
+        complain(&format!("{}: {warning}", found.origin));
+    }
+    Ok(template)
+}
+
+#[expect(clippy::print_stderr, reason = "warnings go beside the result")]
+fn complain(words: &str) {
+    eprintln!("{words}");
+}
+
+fn main() -> Result<()> {
+    let options = options()?;
+    let words: Vec<&str> = options.words.iter().map(String::as_str).collect();
+    let file = options.template.as_deref();
+    let (node, rendered) = match words.as_slice() {
+        ["base"] => ("base", template(Kind::Base, file)?.render_base()?),
+        ["master", node, domain] => {
+            let facts = MasterFacts {
+                pool: &"example".into(),
+                node: &(*node).into(),
+                uid_domain: domain,
+                trust_domain: domain,
+            };
+            (*node, template(Kind::Master, file)?.render_master(&facts)?)
+        }
+        ["execute", node, host_ip, domain] => {
+            let mut token = String::new();
+            std::io::stdin().read_to_string(&mut token).context("no token on standard input")?;
+            let facts = NodeFacts {
+                pool: &"example".into(),
+                node: &(*node).into(),
+                cloud: &"example".into(),
+                flavor: &"m1.medium".into(),
+                gpus: 0,
+                host_ip,
+                uid_domain: domain,
+                trust_domain: domain,
+                secret: Secret::Token(&SecretString::from(token.trim())),
+                update_interval: Duration::from_mins(1),
+            };
+            (*node, template(Kind::Execute, file)?.render_node(&facts)?)
+        }
+        _ => bail!(USAGE),
+    };
+    let mut parts = Vec::new();
+    for file in &options.parts {
+        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+        parts.extend(Part::parse(file, &text)?);
+    }
+    parts.extend(options.probe.map(|mode| probe_part(mode, &node.into())).transpose()?);
+    let packed = pack("user-data", &rendered, &parts)?;
+    std::io::stdout().write_all(packed.expose_secret())?;
     Ok(())
 }

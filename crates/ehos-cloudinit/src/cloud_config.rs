@@ -1,4 +1,4 @@
-//! Proves that a rendered text is a cloud-config that cloud-init reads and Nova takes.
+//! Proves that a rendered text is a cloud-config that cloud-init reads.
 //!
 //! Deliberately knows only the names on the top level; what is below them is for cloud-init's own schema.
 
@@ -6,10 +6,7 @@ use serde_json::Value;
 use serde_saphyr::UserMessageFormatter;
 
 use crate::error::did_you_mean;
-use crate::{Place, Problem, TemplateError};
-
-/// The most user-data that Nova takes, characters of base64 (*Nova `user_data`*, a column of 65 535 bytes).
-pub const NOVA_BASE64_LIMIT: usize = 65_535;
+use crate::{Place, Problem};
 
 /// The keys that cloud-init 25.1 knows (*`schema-cloud-config-v1.json`*); 22.4 silently ignores others.
 const KEYS: &str = include_str!("cloud-config-keys.txt");
@@ -45,22 +42,12 @@ pub(crate) fn problems_of(text: &str, same_lines: bool) -> Vec<Problem> {
         .collect()
 }
 
-/// Checks that Nova will take it.
-pub(crate) fn check_size(template: &str, text: &str) -> Result<(), TemplateError> {
-    let base64 = text.len().div_ceil(3) * 4;
-    if base64 <= NOVA_BASE64_LIMIT {
-        return Ok(());
-    }
-    let template = template.to_owned();
-    Err(TemplateError::TooLarge { template, bytes: text.len(), base64, limit: NOVA_BASE64_LIMIT })
-}
-
 fn known_keys() -> impl Iterator<Item = &'static str> {
     KEYS.lines().filter(|line| !line.starts_with('#'))
 }
 
 /// The parser's words without the place, which is told otherwise.
-fn words_of(error: &serde_saphyr::Error) -> String {
+pub(crate) fn words_of(error: &serde_saphyr::Error) -> String {
     let words = error.render_with_formatter(&UserMessageFormatter);
     words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words).to_owned()
 }

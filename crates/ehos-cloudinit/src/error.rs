@@ -5,6 +5,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::Kind;
+
 /// Where in a template a problem is; lines and columns count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -66,16 +68,39 @@ pub enum TemplateError {
         /// What is allowed.
         expected: &'static str,
     },
+    /// A node joins by another secret than the template is written for.
+    #[error("{template}: the tag {tag} cannot be filled: {why}")]
+    Secret {
+        /// The template's name.
+        template: String,
+        /// The tag.
+        tag: &'static str,
+        /// What is used in its place, and by which setting.
+        why: &'static str,
+    },
+    /// A template is rendered for what it is not made for.
+    #[error("{template} is a template for {is}, not for {wanted}")]
+    WrongKind {
+        /// The template's name.
+        template: String,
+        /// What it is for.
+        is: Kind,
+        /// What was asked for.
+        wanted: Kind,
+    },
     /// Nova would not take it.
     #[error(
-        "{template}: the user-data is too large: {bytes} bytes, {base64} characters in base64; Nova takes {limit}"
+        "{template}: the user-data is too large: {bytes} bytes, and compressed still {compressed} bytes, {base64} \
+         characters in base64; Nova takes {limit}"
     )]
     TooLarge {
         /// The template's name.
         template: String,
-        /// Size as rendered, bytes.
+        /// Size as rendered with all its parts, bytes.
         bytes: usize,
-        /// Size as sent, characters of base64.
+        /// Size after gzip, bytes.
+        compressed: usize,
+        /// Size as it would be sent, characters of base64.
         base64: usize,
         /// The most that is taken, characters of base64.
         limit: usize,

@@ -1,36 +1,52 @@
-//! What a template is told about the node it is rendered for, and which values may stand there.
+//! What a template is told about the server it is rendered for; each field is a tag of the same name.
 //!
-//! Deliberately refuses rather than escapes: a value is put into YAML, into HTCondor's configuration and into a
-//! ClassAd string inside it, and what is harmless in all three needs no escaping in any.
+//! Deliberately says nothing of what stands around the values in a template; which of them are safe there is for
+//! [`crate::values`].
 
-use std::net::IpAddr;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ehos_model::{CloudName, FlavorName, NodeId, PoolId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::TemplateError;
+use crate::values::{NAME, expect, is_domain, is_host, is_label, is_name, is_password, is_token, is_trust_domain};
 
-/// The tags a template may use, in the order they are listed in messages.
-pub(crate) const TAGS: [&str; 10] = [
-    "pool",
-    "node",
-    "cloud",
-    "flavor",
-    "gpus",
-    "host_ip",
-    "uid_domain",
-    "trust_domain",
-    "token",
-    "update_interval",
-];
+const LABEL: &str = "lower case letters, digits and hyphens, at most 63";
 
-/// The tags without which no server becomes a node: nothing else can say who it is, where its pool is and why it
-/// is let in.
-pub(crate) const REQUIRED: [&str; 3] = ["node", "host_ip", "token"];
+/// What a node joins the pool with.
+#[derive(Clone, Copy, Debug)]
+pub enum Secret<'a> {
+    /// Its own IDTOKEN; the tag `token`.
+    Token(&'a SecretString),
+    /// The password of the whole pool; the tag `password`.
+    Password(&'a SecretString),
+}
 
-/// What one node is told; each field is a tag of the same name.
+impl Secret<'_> {
+    /// The tag that it fills.
+    pub(crate) const fn tag(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "token",
+            Self::Password(_) => "password",
+        }
+    }
+
+    fn value(&self) -> Result<&str, TemplateError> {
+        let (secret, allowed, expected): (_, fn(&str) -> bool, _) = match self {
+            Self::Token(token) => (token, is_token, "the letters, digits and _-. of an IDTOKEN, on one line"),
+            Self::Password(password) => {
+                (password, is_password, "letters, digits and ._-+=/@:, with a letter or digit first, on one line")
+            }
+        };
+        let value = secret.expose_secret();
+        if allowed(value) { Ok(value) } else { Err(TemplateError::Value { tag: self.tag(), value: None, expected }) }
+    }
+}
+
+/// What one node is told.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeFacts<'a> {
     /// The pool it is bought for; `EhosPool`.
@@ -50,30 +66,26 @@ pub struct NodeFacts<'a> {
     /// The manager's *`TRUST_DOMAIN`*; a token is offered only where it fits.
     pub trust_domain: &'a str,
     /// What it joins the pool with.
-    pub token: &'a SecretString,
+    pub secret: Secret<'a>,
     /// How often its startd tells the collector of itself; whole seconds, at least 1.
     pub update_interval: Duration,
 }
 
 impl NodeFacts<'_> {
-    /// Checks every value and gives them under the names of [`TAGS`].
+    /// Checks every value and gives them under the names of their tags.
     ///
     /// # Errors
     /// [`TemplateError::Value`] for the first value that could mean something else where it is put.
     pub(crate) fn values(&self) -> Result<Value, TemplateError> {
-        let token = self.token.expose_secret();
         let seconds = self.update_interval.as_secs();
-        expect("node", self.node.as_str(), is_label, "lower case letters, digits and hyphens, at most 63")?;
+        expect("node", self.node.as_str(), is_label, LABEL)?;
         expect("pool", self.pool.as_str(), is_name, NAME)?;
         expect("cloud", self.cloud.as_str(), is_name, NAME)?;
         expect("flavor", self.flavor.as_str(), is_name, NAME)?;
         expect("host_ip", self.host_ip, is_host, "an IP address or a host name")?;
         expect("uid_domain", self.uid_domain, is_domain, "a domain name")?;
         expect("trust_domain", self.trust_domain, is_trust_domain, "a domain name or an address")?;
-        if !is_token(token) {
-            let expected = "the letters, digits and _-. of an IDTOKEN, on one line";
-            return Err(TemplateError::Value { tag: "token", value: None, expected });
-        }
+        let secret = self.secret.value()?;
         if seconds == 0 {
             let value = Some(format!("{:?}", self.update_interval));
             return Err(TemplateError::Value {
@@ -91,132 +103,54 @@ impl NodeFacts<'_> {
             "host_ip": self.host_ip,
             "uid_domain": self.uid_domain,
             "trust_domain": self.trust_domain,
-            "token": token,
+            self.secret.tag(): secret,
             "update_interval": seconds,
         }))
     }
 }
 
-fn expect(
-    tag: &'static str,
-    value: &str,
-    allowed: fn(&str) -> bool,
-    expected: &'static str,
-) -> Result<(), TemplateError> {
-    if allowed(value) {
-        return Ok(());
+/// What the pool's master is told.
+#[derive(Clone, Copy, Debug)]
+pub struct MasterFacts<'a> {
+    /// The pool it is the master of; the name that its collector goes by.
+    pub pool: &'a PoolId,
+    /// Its host name.
+    pub node: &'a NodeId,
+    /// The pool's *`UID_DOMAIN`*; also the domain of the master's full name.
+    pub uid_domain: &'a str,
+    /// The pool's *`TRUST_DOMAIN`*, which its tokens name.
+    pub trust_domain: &'a str,
+}
+
+impl MasterFacts<'_> {
+    /// Checks every value and gives them under the names of their tags.
+    ///
+    /// # Errors
+    /// [`TemplateError::Value`] for the first value that could mean something else where it is put.
+    pub(crate) fn values(&self) -> Result<Value, TemplateError> {
+        expect("node", self.node.as_str(), is_label, LABEL)?;
+        expect("pool", self.pool.as_str(), is_name, NAME)?;
+        expect("uid_domain", self.uid_domain, is_domain, "a domain name")?;
+        expect("trust_domain", self.trust_domain, is_trust_domain, "a domain name or an address")?;
+        Ok(json!({
+            "pool": self.pool.as_str(),
+            "node": self.node.as_str(),
+            "uid_domain": self.uid_domain,
+            "trust_domain": self.trust_domain,
+        }))
     }
-    Err(TemplateError::Value { tag, value: Some(value.to_owned()), expected })
 }
 
-const NAME: &str = "letters, digits, spaces and ._-+/@:()= with a letter or digit first, at most 255";
-
-/// A label of a domain name (RFC 1123), in lower case.
-fn is_label(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (1..=63).contains(&text.len())
-        && text.chars().all(inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-}
-
-fn is_domain(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(|label| is_label(&label.to_ascii_lowercase()))
-}
-
-fn is_host(text: &str) -> bool {
-    text.parse::<IpAddr>().is_ok() || is_domain(text)
-}
-
-/// HTCondor's default trust domain is the collector's address with its port.
-fn is_trust_domain(text: &str) -> bool {
-    is_host(text)
-        || text.rsplit_once(':').is_some_and(|(host, port)| {
-            is_host(host.trim_start_matches('[').trim_end_matches(']')) && port.parse::<u16>().is_ok()
-        })
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
-}
-
-/// A name that means itself in plain YAML, in HTCondor's configuration and in a ClassAd string: no quote,
-/// backslash, `$` or `#`, no line end, and no colon that YAML would take for a key's.
-fn is_name(text: &str) -> bool {
-    let inner = |c: char| c.is_alphanumeric() || " ._-+/@:()=".contains(c);
-    text.len() <= 255
-        && text.starts_with(char::is_alphanumeric)
-        && text.chars().all(inner)
-        && !text.ends_with([' ', ':'])
-        && !text.contains(": ")
+/// Gives a pool password the form that HTCondor keeps it in (*`SEC_PASSWORD_FILE`*), in base64.
+pub(crate) fn pool_key(password: &str) -> String {
+    const MASK: [u8; 4] = [0xde, 0xad, 0xbe, 0xef];
+    let bytes: Vec<u8> = password.bytes().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+    STANDARD.encode(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_could_break_out_is_refused() {
-        type Row = (fn(&str) -> bool, &'static [&'static str], &'static [&'static str]);
-        let long = "x".repeat(64);
-        let rows: [Row; 6] = [
-            (
-                is_label,
-                &["n", "ehos-execute-1a", "1a"],
-                &["", "-a", "a-", "A", "a.b", "a_b", "a\n", "a b", "a: b", "\u{e6}"],
-            ),
-            (
-                is_host,
-                &["192.0.2.1", "2001:db8::1", "cm.example.org", "CM"],
-                &["", "a b", "a\nb", "a:1", ".a", "a..b", "$(X)"],
-            ),
-            (is_domain, &["bed.test", "UiB.no"], &["", "*", "a b", "a,b", "a\n", "a$b", "-a"]),
-            (
-                is_trust_domain,
-                &["bed.test", "192.0.2.1:9618", "[2001:db8::1]:9618", "cm:9618"],
-                &["", "a b:1", "a:b", "a:1\n", "a: 1"],
-            ),
-            (is_token, &["eyJ.x_-y.Z"], &["", "a b", "a\n", "a=", "a:b", "\""]),
-            (
-                is_name,
-                &["bergen", "m1.large", "Troms\u{f8} 2", "c5:large (old)", "16core/64=GB"],
-                &[
-                    "",
-                    " a",
-                    "a ",
-                    "a\nb",
-                    "a\r",
-                    "a\"b",
-                    "a'b",
-                    "a\\b",
-                    "a$b",
-                    "$(a)",
-                    "a#b",
-                    "a: b",
-                    "a:",
-                    "-a",
-                    "@a",
-                    "a\u{0}",
-                    "a\u{2028}b",
-                    "{a",
-                    "[a",
-                    "&a",
-                    "*a",
-                    "a, b",
-                    "a\tb",
-                ],
-            ),
-        ];
-        for (allowed, yes, no) in rows {
-            for text in yes {
-                assert!(allowed(text), "{text:?}");
-            }
-            for text in no {
-                assert!(!allowed(text), "{text:?}");
-            }
-        }
-        assert!(!is_label(&long) && is_label(&long[1..]));
-    }
 
     #[test]
     fn an_error_names_the_value_but_never_the_token() {
@@ -233,7 +167,7 @@ mod tests {
                 host_ip,
                 uid_domain: "a.b",
                 trust_domain: "a.b",
-                token: &token,
+                secret: Secret::Token(&token),
                 update_interval: Duration::from_secs(seconds),
             };
             assert!(!format!("{facts:?}").contains("hunter2"));
@@ -251,5 +185,11 @@ mod tests {
             "{message}"
         );
         assert!(facts("hunter2", "192.0.2.1", 0).contains("at least one second"));
+    }
+
+    /// Held against what `condor_store_cred add -f FILE -p hunter2` of HTCondor 23.9.6 wrote.
+    #[test]
+    fn the_password_is_kept_as_htcondor_keeps_it() {
+        assert_eq!(pool_key("hunter2"), "ttjQm7vfjA==");
     }
 }

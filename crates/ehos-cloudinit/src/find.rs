@@ -6,10 +6,20 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::TemplateError;
+use crate::{Kind, TemplateError};
 
 /// The template for execute nodes that EHOS ships.
 pub const EXECUTE_YAML: &str = include_str!("../../../share/execute.yaml");
+
+/// The template for the servers that images are made of.
+pub const BASE_YAML: &str = include_str!("../../../share/base.yaml");
+
+/// The template for the pool's master.
+pub const MASTER_YAML: &str = include_str!("../../../share/master.yaml");
+
+/// What is compiled into the program; the templates of old systems are files in `share` alone.
+const SHIPPED: [(Kind, &str); 3] =
+    [(Kind::Base, BASE_YAML), (Kind::Execute, EXECUTE_YAML), (Kind::Master, MASTER_YAML)];
 
 /// Where a template came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +57,7 @@ impl fmt::Debug for Found {
     }
 }
 
-/// Finds the template `name`, `execute.yaml` for example; `userdata_file` goes before every folder.
+/// Finds the template `name`, `execute.yaml` or `centos7/base.yaml` for example; `userdata_file` goes before every folder.
 ///
 /// All folders named `etc` come before those named `share`, so that an altered copy wins over the shipped one.
 ///
@@ -71,11 +81,9 @@ fn find_in(name: &str, userdata_file: Option<&Path>, folders: Vec<PathBuf>) -> R
             Err(source) => return Err(TemplateError::Unreadable { path, source }),
         }
     }
-    match name {
-        "execute.yaml" => {
-            Ok(Found { origin: Origin::Shipped("execute.yaml"), text: EXECUTE_YAML.to_owned() })
-        }
-        _ => Err(TemplateError::NotFound { name: name.to_owned(), folders }),
+    match SHIPPED.into_iter().find(|(kind, _)| kind.file_name() == name) {
+        Some((kind, text)) => Ok(Found { origin: Origin::Shipped(kind.file_name()), text: text.to_owned() }),
+        None => Err(TemplateError::NotFound { name: name.to_owned(), folders }),
     }
 }
 
@@ -109,8 +117,14 @@ mod tests {
         assert_eq!(found(Some(&own)).unwrap(), (Origin::Configured(own), "own".to_owned()));
         create_dir_all(at("a/execute.yaml")).unwrap();
         assert!(matches!(found(None), Err(TemplateError::Unreadable { .. })), "no file, and not passed over");
-        let error = find_in("base.yaml", None, folders()).unwrap_err().to_string();
-        assert!(error.starts_with("no template base.yaml: looked in /"), "{error}");
+        for (name, text) in [("base.yaml", BASE_YAML), ("master.yaml", MASTER_YAML)] {
+            assert_eq!(find_in(name, None, folders()).unwrap().text, text);
+        }
+        let error = find_in("centos7/base.yaml", None, folders()).unwrap_err().to_string();
+        assert!(error.starts_with("no template centos7/base.yaml: looked in /"), "{error}");
+        create_dir_all(at("c/centos7")).unwrap();
+        write(at("c/centos7/base.yaml"), "old").unwrap();
+        assert_eq!(find_in("centos7/base.yaml", None, folders()).unwrap().text, "old");
     }
 
     #[test]

@@ -8,41 +8,50 @@ use std::collections::BTreeSet;
 use handlebars::Template;
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 
-use crate::Problem;
 use crate::error::did_you_mean;
-use crate::facts::{REQUIRED, TAGS};
+use crate::legacy::{self, Old};
+use crate::{Kind, Problem};
 
 /// What may stand in double braces.
 pub(crate) const SHAPES: &str = "expected {{tag}}, {{b64 tag}}, {{#if tag}} or {{#unless tag}}";
 
-/// Tags of the Python EHOS, and what stands in their place.
-const OLD_TAGS: [(&str, &str); 5] = [
-    ("{master_ip}", "{{host_ip}}"),
-    ("{host_ip}", "{{host_ip}}"),
-    ("{uid_domain}", "{{uid_domain}}"),
-    ("{password}", "{{b64 token}}: a node joins with a token of its own, not with the pool's password"),
-    ("#{write_files}", "the files themselves, under write_files"),
-];
+/// Functions of one tag: base64, and the form in which HTCondor keeps a password.
+const FUNCTIONS: [&str; 2] = ["b64", "poolkey"];
 
-/// Lists what is wrong with the tags of a parsed template.
-pub(crate) fn problems_of(template: &Template, text: &str) -> Vec<Problem> {
-    let mut walk = Walk::default();
+/// Lists the tags that a parsed template uses, and what is wrong with them.
+pub(crate) fn of(template: &Template, kind: Kind) -> (BTreeSet<&'static str>, Vec<Problem>) {
+    let mut walk = Walk { kind, used: BTreeSet::new(), problems: Vec::new() };
     walk.template(template);
-    let mut problems = walk.problems;
-    problems.extend(old_tags(text));
-    problems.sort_by_key(|problem| match problem.place {
-        crate::Place::Source { line, column } => (line, column),
-        _ => (usize::MAX, 0),
-    });
-    for tag in REQUIRED.iter().filter(|tag| !walk.used.contains(**tag)) {
-        problems
-            .push(Problem::whole(format!("the tag {tag} is missing; without it no server becomes a node")));
-    }
-    problems
+    (walk.used, walk.problems)
 }
 
-#[derive(Default)]
+/// Lists the tags that tags of the old form stand for, and those that nobody can fill.
+pub(crate) fn of_old(found: &[(usize, usize, Old)], kind: Kind) -> (BTreeSet<&'static str>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut used = BTreeSet::new();
+    for (line, column, old) in found {
+        match kind.tags().iter().find(|tag| **tag == old.tag) {
+            Some(tag) => drop(used.insert(*tag)),
+            // A master knows its own address.
+            None if kind == Kind::Master && old.tag == "host_ip" => {}
+            None => problems.push(Problem::at(*line, *column, format!("{kind} is not told any {{{}}}", old.name))),
+        }
+    }
+    (used, problems)
+}
+
+/// Lists the tags that are missing.
+pub(crate) fn missing(used: &BTreeSet<&'static str>, kind: Kind) -> Vec<Problem> {
+    let missing = kind.required().iter().filter(|one_of| !one_of.iter().any(|tag| used.contains(tag)));
+    missing
+        .map(|one_of| {
+            Problem::whole(format!("the tag {} is missing; without it no server becomes {kind}", one_of.join(" or ")))
+        })
+        .collect()
+}
+
 struct Walk {
+    kind: Kind,
     used: BTreeSet<&'static str>,
     problems: Vec<Problem>,
 }
@@ -66,7 +75,7 @@ impl Walk {
     fn expression(&mut self, tag: &HelperTemplate, line: usize, column: usize) {
         match (tag.name.as_name(), tag.params.as_slice()) {
             (_, []) if tag.hash.is_empty() => self.tag(&tag.name, line, column),
-            (Some("b64"), [param]) if tag.hash.is_empty() => self.tag(param, line, column),
+            (Some(function), [param]) if FUNCTIONS.contains(&function) && tag.hash.is_empty() => self.tag(param, line, column),
             _ => self.problem(line, column, SHAPES),
         }
     }
@@ -85,33 +94,20 @@ impl Walk {
         let Some(name) = name.as_name() else {
             return self.problem(line, column, SHAPES);
         };
-        if let Some(tag) = TAGS.iter().find(|tag| **tag == name) {
+        let tags = self.kind.tags();
+        if let Some(tag) = tags.iter().find(|tag| **tag == name) {
             self.used.insert(tag);
             return;
         }
-        let old = format!("{{{name}}}");
-        let hint = match OLD_TAGS.iter().find(|(tag, _)| *tag == old) {
-            Some((_, new)) => format!("; write {new}"),
-            None => did_you_mean(name, TAGS),
+        let hint = match legacy::old(name) {
+            Some(old) if tags.contains(&old.tag) => format!("; write {}", old.advice),
+            _ => did_you_mean(name, tags.iter().copied()),
         };
-        self.problem(line, column, &format!("unknown tag {name}{hint}; known are {}", TAGS.join(", ")));
+        let known = if tags.is_empty() { "none".to_owned() } else { tags.join(", ") };
+        self.problem(line, column, &format!("unknown tag {name}{hint}; known for {} are {known}", self.kind));
     }
 
     fn problem(&mut self, line: usize, column: usize, what: &str) {
         self.problems.push(Problem::at(line, column, what));
     }
-}
-
-/// Finds tags of the old form; `${…}`, `\{…}` and what stands inside `{{…}}` is somebody else's.
-fn old_tags(text: &str) -> impl Iterator<Item = Problem> + '_ {
-    text.lines().enumerate().flat_map(|(number, line)| {
-        OLD_TAGS.iter().flat_map(move |(old, new)| {
-            line.match_indices(old).filter(|(at, _)| !line[..*at].ends_with(['{', '$', '\\'])).map(
-                move |(at, _)| {
-                    let column = line[..at].chars().count() + 1;
-                    Problem::at(number + 1, column, format!("{old} is a tag of the old form; write {new}"))
-                },
-            )
-        })
-    })
 }

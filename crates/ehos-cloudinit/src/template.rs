@@ -1,7 +1,8 @@
-//! A template for user-data: checked once when it is read, rendered once for each node.
+//! A template for user-data: checked once when it is read, rendered once for each server.
 //!
 //! Deliberately strict: what it cannot fill, or what cloud-init would not understand, is an error and never a server.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,19 +10,36 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use handlebars::{Handlebars, TemplateErrorReason, handlebars_helper};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
+use crate::facts::pool_key;
+use crate::legacy::{Old, files_of, insert_files, translate};
 use crate::tags::{self, SHAPES};
-use crate::{NodeFacts, Problem, TemplateError, cloud_config};
+use crate::{
+    EXECUTE_YAML, Kind, MASTER_YAML, MasterFacts, NodeFacts, Problem, Secret, TemplateError, cloud_config, pack,
+};
 
 const ONLY: &str = "template";
 
 /// A valid template.
 #[derive(Clone)]
 pub struct Template {
+    kind: Kind,
     name: String,
     lines: usize,
-    engine: Handlebars<'static>,
+    body: Body,
+    used: BTreeSet<&'static str>,
+    /// The items of `write_files` that are put into a template of the old form.
+    files: Option<Handlebars<'static>>,
     warnings: Vec<String>,
+}
+
+#[derive(Clone)]
+enum Body {
+    /// With tags of today.
+    Tags(Handlebars<'static>),
+    /// For cloud-init's own jinja, whose double braces are its own: with tags of the old form alone.
+    Jinja(String),
 }
 
 /// Shows the name only: an operator's own template may hold secrets.
@@ -38,27 +56,55 @@ impl Template {
     ///
     /// # Errors
     /// [`TemplateError::Invalid`] with all problems that can be told at once; [`TemplateError::TooLarge`].
-    pub fn parse(name: &str, text: &str) -> Result<Self, TemplateError> {
+    pub fn parse(kind: Kind, name: &str, text: &str) -> Result<Self, TemplateError> {
         let invalid = |problems| TemplateError::Invalid { template: name.to_owned(), problems };
-        let first = text.lines().next().unwrap_or_default();
-        if first.trim_end() != "#cloud-config" {
-            return Err(invalid(vec![Problem::at(1, 1, "expected #cloud-config alone on the first line")]));
+        let is_jinja = check_head(text).map_err(|problem| invalid(vec![problem]))?;
+        let translated = translate(text, |old| if is_jinja { None } else { Some(today(kind, old)) });
+        let (body, used) = if is_jinja {
+            let (used, problems) = tags::of_old(&translated.found, kind);
+            if !problems.is_empty() {
+                return Err(invalid(problems));
+            }
+            // Translated once more with every server; the place for files is a mere comment by now.
+            (Body::Jinja(translated.text.clone()), used)
+        } else {
+            let placed = |problem: Problem| Problem { place: translated.place(problem.place), ..problem };
+            let parsed = handlebars::Template::compile(&translated.text)
+                .map_err(|error| invalid(vec![placed(syntax(&error))]))?;
+            let (used, problems) = tags::of(&parsed, kind);
+            if !problems.is_empty() {
+                let missing = tags::missing(&used, kind);
+                return Err(invalid(problems.into_iter().map(placed).chain(missing).collect()));
+            }
+            (Body::Tags(engine(parsed)), used)
+        };
+        let mut warnings = translated.warnings(kind);
+        let missing = tags::missing(&used, kind);
+        let files = if translated.files.is_some() || !missing.is_empty() && !translated.found.is_empty() {
+            if translated.files.is_none() {
+                warnings.push(format!(
+                    "it is of the old form and does not tell all that makes a server {kind}, so the files of {} are \
+                     put into it",
+                    kind.file_name()
+                ));
+            }
+            own_files(kind)
+        } else {
+            None
+        };
+        if files.is_none() && !missing.is_empty() {
+            return Err(invalid(missing));
         }
-        let parsed = handlebars::Template::compile(text).map_err(|error| invalid(vec![syntax(&error)]))?;
-        let problems = tags::problems_of(&parsed, text);
-        if !problems.is_empty() {
-            return Err(invalid(problems));
-        }
-        let mut engine = Handlebars::new();
-        engine.set_strict_mode(true);
-        engine.register_escape_fn(handlebars::no_escape);
-        handlebars_helper!(b64: |text: str| STANDARD.encode(text));
-        engine.register_helper("b64", Box::new(b64));
-        engine.register_template(ONLY, parsed);
-        let template =
-            Self { name: name.to_owned(), lines: text.lines().count(), engine, warnings: warnings_of(text) };
+        warnings.extend(unwise(kind, text, files.is_some()));
+        let lines = text.lines().count();
+        let template = Self { kind, name: name.to_owned(), lines, body, used, files, warnings };
         template.try_out()?;
         Ok(template)
+    }
+
+    /// What it is for.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// What is allowed but unwise, to be logged once.
@@ -66,51 +112,203 @@ impl Template {
         &self.warnings
     }
 
-    /// Renders the user-data of one node: text that begins with `#cloud-config`, not yet base64.
+    /// Renders the user-data of one node: text that begins with `#cloud-config`, to be given to [`crate::pack`].
     ///
     /// # Errors
-    /// [`TemplateError::Value`] where a fact could break out of its place, [`TemplateError::TooLarge`] where Nova
-    /// would refuse the result, [`TemplateError::Invalid`] where it is no cloud-config.
+    /// [`TemplateError::Value`] where a fact could break out of its place, [`TemplateError::Secret`] where the
+    /// template wants the other secret, [`TemplateError::Invalid`] where the result is no cloud-config,
+    /// [`TemplateError::WrongKind`].
     pub fn render_node(&self, facts: &NodeFacts<'_>) -> Result<SecretString, TemplateError> {
+        self.render(Kind::Execute, Some(facts.secret), &facts.values()?)
+    }
+
+    /// Renders the user-data of a server that an image is made of.
+    ///
+    /// # Errors
+    /// [`TemplateError::Invalid`], [`TemplateError::WrongKind`].
+    pub fn render_base(&self) -> Result<SecretString, TemplateError> {
+        self.render(Kind::Base, None, &Value::Object(serde_json::Map::new()))
+    }
+
+    /// Renders the user-data of a master.
+    ///
+    /// # Errors
+    /// [`TemplateError::Value`] where a fact could break out of its place, [`TemplateError::Invalid`],
+    /// [`TemplateError::WrongKind`].
+    pub fn render_master(&self, facts: &MasterFacts<'_>) -> Result<SecretString, TemplateError> {
+        self.render(Kind::Master, None, &facts.values()?)
+    }
+
+    fn render(&self, wanted: Kind, secret: Option<Secret<'_>>, values: &Value) -> Result<SecretString, TemplateError> {
+        if self.kind != wanted {
+            return Err(TemplateError::WrongKind { template: self.name.clone(), is: self.kind, wanted });
+        }
+        let rendered = SecretString::from(match &self.body {
+            Body::Tags(engine) => self.fill(engine, secret, values)?,
+            Body::Jinja(text) => {
+                if let Some(other) = self.lacks(secret) {
+                    return Err(other);
+                }
+                translate(text, |old| Some(in_words(self.kind, old, values))).text
+            }
+        });
+        let rendered = match &self.files {
+            None => rendered,
+            Some(engine) => {
+                let files = SecretString::from(self.fill(engine, secret, values)?);
+                let files = files_of(files.expose_secret());
+                let text = insert_files(rendered.expose_secret(), &files).map_err(|line| {
+                    let what = "write_files is not a list with a line for each of its items; nothing can be added to it";
+                    self.invalid(vec![Problem::at(line, 1, what)])
+                })?;
+                SecretString::from(text)
+            }
+        };
+        self.check(rendered.expose_secret())?;
+        Ok(rendered)
+    }
+
+    fn check(&self, text: &str) -> Result<(), TemplateError> {
+        if matches!(self.body, Body::Jinja(_)) && (text.contains("{{") || text.contains("{%")) {
+            return Ok(()); // It is YAML when the server has filled it in.
+        }
+        let problems = cloud_config::problems_of(text, text.lines().count() == self.lines);
+        if problems.is_empty() { Ok(()) } else { Err(self.invalid(problems)) }
+    }
+
+    fn fill(
+        &self,
+        engine: &Handlebars<'_>,
+        secret: Option<Secret<'_>>,
+        values: &Value,
+    ) -> Result<String, TemplateError> {
         // What handlebars says may quote what it rendered, so only the place is kept.
-        let rendered = self.engine.render(ONLY, &facts.values()?).map_err(|error| {
+        engine.render(ONLY, values).map_err(|error| {
+            if let Some(other) = self.lacks(secret) {
+                return other;
+            }
             let what = "cannot be rendered";
             self.invalid(vec![match (error.line_no, error.column_no) {
                 (Some(line), Some(column)) => Problem::at(line, column, what),
                 _ => Problem::whole(what),
             }])
-        })?;
-        let rendered = SecretString::from(rendered);
-        let text = rendered.expose_secret();
-        let problems = cloud_config::problems_of(text, text.lines().count() == self.lines);
-        if !problems.is_empty() {
-            return Err(self.invalid(problems));
-        }
-        cloud_config::check_size(&self.name, text)?;
-        Ok(rendered)
+        })
     }
 
+    /// The tag that it wants filled with the secret that there is not.
+    fn lacks(&self, secret: Option<Secret<'_>>) -> Option<TemplateError> {
+        let (tag, why) = match secret? {
+            Secret::Token(_) => {
+                ("password", "with authentication: idtokens a node joins with a token, {{b64 token}}")
+            }
+            Secret::Password(_) => ("token", "with authentication: password a node joins with {{password}}"),
+        };
+        self.used.contains(tag).then(|| TemplateError::Secret { template: self.name.clone(), tag, why })
+    }
+
+    /// Renders samples. A template may be written for one secret alone.
     fn try_out(&self) -> Result<(), TemplateError> {
-        for gpus in [0, 1] {
-            self.render_node(&NodeFacts {
-                pool: &"pool".into(),
-                node: &"ehos-execute-1".into(),
-                cloud: &"cloud".into(),
-                flavor: &"flavor".into(),
-                gpus,
-                host_ip: "192.0.2.1",
-                uid_domain: "example.org",
-                trust_domain: "example.org",
-                token: &"token".into(),
-                update_interval: Duration::from_mins(1),
-            })?;
+        let (pool, node) = (&"pool".into(), &"ehos-1".into());
+        let (uid_domain, trust_domain) = ("example.org", "example.org");
+        match self.kind {
+            Kind::Base => self.fits(&self.render_base()?),
+            Kind::Master => self.fits(&self.render_master(&MasterFacts { pool, node, uid_domain, trust_domain })?),
+            Kind::Execute => {
+                let (token, password) = (SecretString::from("token"), SecretString::from("password"));
+                let secrets = [Secret::Token(&token), Secret::Password(&password)];
+                let either = self.files.is_some() && secrets.iter().all(|secret| !self.used.contains(secret.tag()));
+                let mut first = None;
+                let mut works = false;
+                for secret in secrets.into_iter().filter(|secret| either || self.used.contains(secret.tag())) {
+                    for gpus in [0, 1] {
+                        let facts = NodeFacts {
+                            pool,
+                            node,
+                            cloud: &"cloud".into(),
+                            flavor: &"flavor".into(),
+                            gpus,
+                            host_ip: "192.0.2.1",
+                            uid_domain,
+                            trust_domain,
+                            secret,
+                            update_interval: Duration::from_mins(1),
+                        };
+                        match self.render_node(&facts).and_then(|text| self.fits(&text)) {
+                            Ok(()) => works = true,
+                            Err(error @ TemplateError::Secret { .. }) => first = first.or(Some(error)),
+                            Err(error) => return Err(error),
+                        }
+                    }
+                }
+                match first {
+                    Some(error) if !works => Err(error),
+                    _ => Ok(()),
+                }
+            }
         }
-        Ok(())
+    }
+
+    /// Told when it is read, not with the first server.
+    fn fits(&self, text: &SecretString) -> Result<(), TemplateError> {
+        pack(&self.name, text, &[]).map(drop)
     }
 
     fn invalid(&self, problems: Vec<Problem>) -> TemplateError {
         TemplateError::Invalid { template: self.name.clone(), problems }
     }
+}
+
+/// Says whether a template is jinja.
+fn check_head(text: &str) -> Result<bool, Problem> {
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default().trim_end();
+    let is_jinja = first.starts_with("## template:") && first["## template:".len()..].trim() == "jinja";
+    let (line, first) = if is_jinja { (2, lines.next().unwrap_or_default().trim_end()) } else { (1, first) };
+    if first != "#cloud-config" {
+        let after = if is_jinja { ", after ## template: jinja" } else { "" };
+        let what = format!("expected #cloud-config alone on the {} line{after}", ["first", "second"][line - 1]);
+        return Err(Problem::at(line, 1, what));
+    }
+    Ok(is_jinja)
+}
+
+/// What stands for a tag of the old form in a template of today.
+fn today(kind: Kind, old: Old) -> String {
+    match (kind, old.tag) {
+        // HTCondor's own word for it: nobody knows the address of a master before it is made.
+        (Kind::Master, "host_ip") => "$(IP_ADDRESS)".to_owned(),
+        (_, tag) => format!("{{{{{tag}}}}}"),
+    }
+}
+
+/// What a tag of the old form becomes where there is no template engine.
+fn in_words(kind: Kind, old: Old, values: &Value) -> String {
+    match values.get(old.tag).and_then(Value::as_str) {
+        Some(value) => value.to_owned(),
+        None => today(kind, old),
+    }
+}
+
+fn engine(parsed: handlebars::Template) -> Handlebars<'static> {
+    let mut engine = Handlebars::new();
+    engine.set_strict_mode(true);
+    engine.register_escape_fn(handlebars::no_escape);
+    handlebars_helper!(b64: |text: str| STANDARD.encode(text));
+    handlebars_helper!(poolkey: |text: str| pool_key(text));
+    engine.register_helper("b64", Box::new(b64));
+    engine.register_helper("poolkey", Box::new(poolkey));
+    engine.register_template(ONLY, parsed);
+    engine
+}
+
+/// The shipped template of that kind, for the files in it.
+fn own_files(kind: Kind) -> Option<Handlebars<'static>> {
+    let text = match kind {
+        Kind::Base => return None,
+        Kind::Execute => EXECUTE_YAML,
+        Kind::Master => MASTER_YAML,
+    };
+    handlebars::Template::compile(text).ok().map(engine)
 }
 
 fn syntax(error: &handlebars::TemplateError) -> Problem {
@@ -128,16 +326,15 @@ fn syntax(error: &handlebars::TemplateError) -> Problem {
     }
 }
 
-/// What the rest of EHOS relies on; it may come from the image instead, so its absence is no error.
-fn warnings_of(text: &str) -> Vec<String> {
-    [
-        ("MAXJOBRETIREMENTTIME", "without it HTCondor kills running jobs when a node is drained"),
-        ("EhosNode", "without it a startd is not known as the node that was bought"),
-    ]
-    .iter()
-    .filter(|(word, _)| !text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains(word)))
-    .map(|(word, why)| format!("{word} is not set: {why}"))
-    .collect()
+/// Lists what the rest of EHOS relies on and `text` has not; our own files bring some of it.
+fn unwise(kind: Kind, text: &str, with_files: bool) -> Vec<String> {
+    let has = |word: &str| text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains(word));
+    let ours = |word: &str| with_files && matches!(word, "MAXJOBRETIREMENTTIME" | "EhosNode" | "EVENT_LOG");
+    kind.wanted()
+        .iter()
+        .filter(|(word, _)| !has(word) && !ours(word))
+        .map(|(word, why)| format!("{word:?} is not in it: {why}"))
+        .collect()
 }
 
 #[cfg(test)]
