@@ -6,3 +6,4 @@ mod documents;
 mod files;
 mod good;
 mod secrets;
+mod write_back;
