@@ -5,176 +5,24 @@
 
 mod edit;
 mod error;
+mod items;
+mod lines;
+mod order;
 mod parsed;
 mod place;
 mod replace;
+mod section;
 mod spell;
+mod target;
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use secrecy::{ExposeSecret as _, SecretString};
-
-use self::edit::Fill;
 pub use self::error::WriteBackError;
-use self::parsed::{Parsed, Plain};
+use self::order::Order;
+pub use self::order::{Edit, NewValue};
 use self::place::Nearness;
-use self::replace::Held;
-use crate::document::Slot;
-use crate::keys::{self, Key, Kind, Section};
-use crate::load::BYTE_ORDER_MARK;
-use crate::tree::Content;
-use crate::value::{self, Value};
-
-/// A new value.
-#[derive(Clone, Debug)]
-pub enum NewValue {
-    /// One line of text.
-    Text(String),
-    /// One line of text that is never shown.
-    Secret(SecretString),
-    /// One line of text each; at least one.
-    List(Vec<String>),
-}
-
-impl From<&str> for NewValue {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for NewValue {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<SecretString> for NewValue {
-    fn from(secret: SecretString) -> Self {
-        Self::Secret(secret)
-    }
-}
-
-impl From<Vec<String>> for NewValue {
-    fn from(texts: Vec<String>) -> Self {
-        Self::List(texts)
-    }
-}
-
-/// One value to be written back.
-#[derive(Clone)]
-pub struct Edit {
-    section: Section,
-    cloud: Option<String>,
-    key: String,
-    value: NewValue,
-}
-
-/// Shows the key alone: somebody may give a secret as text.
-impl fmt::Debug for Edit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Edit").field(&self.path()).finish()
-    }
-}
-
-impl Edit {
-    /// Sets a key of a cloud: `image` for example.
-    #[must_use]
-    pub fn cloud(cloud: &str, key: &str, value: impl Into<NewValue>) -> Self {
-        Self::new(Section::Cloud, Some(cloud), key, value.into())
-    }
-
-    /// Sets a key of the `ehos` section that is a cloud's own.
-    #[must_use]
-    pub fn cloud_ehos(cloud: &str, key: &str, value: impl Into<NewValue>) -> Self {
-        Self::new(Section::Ehos, Some(cloud), key, value.into())
-    }
-
-    /// Sets a key of the common `ehos` section: `key`, `network` or `security_groups` for example.
-    #[must_use]
-    pub fn ehos(key: &str, value: impl Into<NewValue>) -> Self {
-        Self::new(Section::Ehos, None, key, value.into())
-    }
-
-    /// Sets a key of the section `ehos_daemon`: `master_cloud` for example.
-    #[must_use]
-    pub fn daemon(key: &str, value: impl Into<NewValue>) -> Self {
-        Self::new(Section::Daemon, None, key, value.into())
-    }
-
-    /// Sets a key of the section `condor`: `host_ip` or `password` for example.
-    #[must_use]
-    pub fn condor(key: &str, value: impl Into<NewValue>) -> Self {
-        Self::new(Section::Condor, None, key, value.into())
-    }
-
-    fn new(section: Section, cloud: Option<&str>, key: &str, value: NewValue) -> Self {
-        Self { section, cloud: cloud.map(ToOwned::to_owned), key: key.to_owned(), value }
-    }
-
-    fn path(&self) -> String {
-        format!("{}.{}", self.section.path(self.cloud.as_deref()), self.key)
-    }
-
-    /// Checks that the key takes the value, and that it will be read as what it is.
-    fn checked(&self) -> Result<Order, WriteBackError> {
-        let key = keys::find(self.section, &self.key)
-            .filter(|key| matches!(key.kind, Kind::Text | Kind::Texts | Kind::Secret))
-            .ok_or_else(|| WriteBackError::Key { key: self.path() })?;
-        let wrong = |why: &str| WriteBackError::Value { key: self.path(), why: why.to_owned() };
-        let fill = match (&self.value, key.kind) {
-            (NewValue::Secret(_), Kind::Text | Kind::Texts) => {
-                return Err(wrong("it is a secret, and the key is not"));
-            }
-            (NewValue::List(_), Kind::Text | Kind::Secret) => {
-                return Err(wrong("it is a list, and the key takes one text"));
-            }
-            (NewValue::List(texts), _) if texts.is_empty() => return Err(wrong("it is an empty list")),
-            (NewValue::Secret(secret), _) => Fill::Text(secret.expose_secret().to_owned()),
-            (NewValue::Text(text), _) => Fill::Text(text.clone()),
-            (NewValue::List(texts), _) => Fill::List(texts.clone()),
-        };
-        let texts = match &fill {
-            Fill::List(texts) => texts.as_slice(),
-            Fill::Text(text) => std::slice::from_ref(text),
-            Fill::Unset => &[],
-        };
-        for text in texts {
-            if value::is_unset(text) {
-                return Err(wrong("it would be read as not set"));
-            }
-            if text.trim() != text && key.kind != Kind::Secret {
-                return Err(wrong("there is a blank before or behind it"));
-            }
-            value::read(key.kind, text, Path::new(""))
-                .map_err(|advice| wrong(&advice.unwrap_or_default()))?;
-        }
-        let slot = Slot { section: self.section, cloud: self.cloud.clone(), key: key.name };
-        Ok(Order { slot, key, fill })
-    }
-}
-
-/// An edit that can be carried out.
-struct Order {
-    slot: Slot,
-    key: &'static Key,
-    fill: Fill,
-}
-
-impl Order {
-    /// Gives the value as it is to be read.
-    fn wanted(&self) -> Option<Value> {
-        match &self.fill {
-            Fill::Text(text) => value::read(self.key.kind, text, Path::new("")).ok(),
-            Fill::List(texts) => Some(Value::Texts(texts.clone())),
-            Fill::Unset => None,
-        }
-    }
-
-    fn is_secret(&self) -> bool {
-        self.key.kind == Kind::Secret
-    }
-}
+use self::target::Target;
+use crate::value;
 
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -259,107 +107,4 @@ fn place_of(targets: &[Target], order: &Order) -> Result<usize, WriteBackError> 
         ((Nearness::Nothing, _), None) => Ok(0),
         ((_, at), _) => Ok(at),
     }
-}
-
-/// A file with the changes made so far.
-struct Target {
-    held: Held,
-    has_mark: bool,
-    parsed: Parsed,
-    is_changed: bool,
-    has_new_secret: bool,
-}
-
-impl Target {
-    fn read(held: Held) -> Result<Self, WriteBackError> {
-        let parsed = Parsed::read(&held.path, &held.bytes).map_err(WriteBackError::Broken)?;
-        let has_mark = held.bytes.starts_with(BYTE_ORDER_MARK);
-        Ok(Self { held, has_mark, parsed, is_changed: false, has_new_secret: false })
-    }
-
-    /// Writes one value into the text in memory; tells whether that changed it.
-    fn carry_out(&mut self, order: &Order) -> Result<bool, WriteBackError> {
-        let wanted = order.wanted();
-        let is_read = |parsed: &Parsed| {
-            parsed.document.values.get(&order.slot).map(|setting| &setting.value) == wanted.as_ref()
-        };
-        if is_read(&self.parsed) {
-            return Ok(false);
-        }
-        let new = match self.written(&order.slot, &order.fill)? {
-            Attempt::Right(new) => new,
-            Attempt::Wrong(others) => {
-                for slot in others {
-                    let fill = self.current(&slot);
-                    match self.written(&slot, &fill)? {
-                        Attempt::Right(new) => self.parsed = *new,
-                        Attempt::Wrong(_) => return Err(self.unusual(&order.slot)),
-                    }
-                }
-                match self.written(&order.slot, &order.fill)? {
-                    Attempt::Right(new) => new,
-                    Attempt::Wrong(_) => return Err(self.unusual(&order.slot)),
-                }
-            }
-        };
-        if !is_read(&new) {
-            return Err(self.unusual(&order.slot));
-        }
-        self.parsed = *new;
-        self.is_changed = true;
-        self.has_new_secret |= order.is_secret();
-        Ok(true)
-    }
-
-    /// Writes a value, reads the result and compares the two.
-    fn written(&mut self, slot: &Slot, fill: &Fill) -> Result<Attempt, WriteBackError> {
-        let edited = match edit::write(&self.parsed, slot, fill) {
-            Ok(edited) => edited,
-            Err(refusal) => return Err(WriteBackError::Refused(Box::new(self.parsed.refuse(refusal)))),
-        };
-        let Ok(new) = Parsed::read(&self.held.path, edited.text.as_bytes()) else {
-            return Err(self.unusual(slot));
-        };
-        let expected = Plain::from(&self.parsed.root).with(&edited.path, fill.plain());
-        Ok(if Plain::from(&new.root) == expected {
-            Attempt::Right(Box::new(new))
-        } else {
-            Attempt::Wrong(self.parsed.differing(&new, slot).into_iter().collect())
-        })
-    }
-
-    /// Gives what stands at a place now, to be written there as its own.
-    fn current(&self, slot: &Slot) -> Fill {
-        let steps = place::section(&self.parsed.root, slot).unwrap_or_default();
-        match place::value(&steps, slot).map(|entry| &entry.value.content) {
-            Some(Content::Scalar(text)) if !value::is_unset(text) => Fill::Text(text.clone()),
-            Some(Content::List(items)) => {
-                Fill::List(items.iter().filter_map(|item| item.scalar().map(ToOwned::to_owned)).collect())
-            }
-            _ => Fill::Unset,
-        }
-    }
-
-    fn unusual(&mut self, slot: &Slot) -> WriteBackError {
-        let refusal = edit::unusual(&self.parsed, slot);
-        WriteBackError::Refused(Box::new(self.parsed.refuse(refusal)))
-    }
-
-    fn line(&self, slot: &Slot) -> usize {
-        let steps = place::section(&self.parsed.root, slot).unwrap_or_default();
-        place::value(&steps, slot).map_or(0, |entry| self.parsed.line(entry.key_range.start))
-    }
-
-    fn prepare(&self) -> Result<replace::Prepared<'_>, WriteBackError> {
-        let mark = if self.has_mark { BYTE_ORDER_MARK } else { b"" };
-        self.held.prepare(&[mark, self.parsed.text().as_bytes()].concat(), self.has_new_secret)
-    }
-}
-
-/// What came of writing a value.
-enum Attempt {
-    /// The document is the old one but for that value.
-    Right(Box<Parsed>),
-    /// These values changed as well.
-    Wrong(Vec<Slot>),
 }

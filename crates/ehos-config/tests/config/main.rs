@@ -7,3 +7,5 @@ mod files;
 mod good;
 mod secrets;
 mod write_back;
+mod write_back_any;
+mod write_back_files;
