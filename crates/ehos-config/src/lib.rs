@@ -19,6 +19,7 @@ mod source;
 mod tree;
 mod units;
 mod value;
+mod write_back;
 
 pub use changes::{Change, changes};
 pub use find::{NotFound, find, find_in};
@@ -29,3 +30,4 @@ pub use settings::{
     Authentication, Backend, CloudSettings, CondorSettings, Config, DaemonSettings, EmbeddedFlavor,
     EmbeddedSettings, LoadItem,
 };
+pub use write_back::{Edit, NewValue, WriteBackError, Written, write_back};

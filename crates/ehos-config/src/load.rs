@@ -16,7 +16,10 @@ use crate::value::Value;
 use crate::{Config, Problem, Problems, Severity, assemble, check, login};
 
 /// The largest file that is read, in bytes.
-const BYTES_MAX: u64 = 1 << 20;
+pub(crate) const BYTES_MAX: u64 = 1 << 20;
+
+/// What Windows puts before a text; it is no part of it.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What a configuration may take from around it.
 #[derive(Clone, Default)]
@@ -142,9 +145,14 @@ pub(crate) fn read(path: &Path, report: &mut Report) -> Option<(Node, usize)> {
             return None;
         }
     };
+    parse(path, &bytes, report)
+}
+
+/// Reads the bytes of a file as [`read`] does.
+pub(crate) fn parse(path: &Path, bytes: &[u8], report: &mut Report) -> Option<(Node, usize)> {
     let file = report.sources.len();
     let at = |at: usize| Some(At { file, range: at..at + 1 });
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let not_utf8 =
         std::str::from_utf8(bytes).err().map(|error| (error.valid_up_to(), "not UTF-8 from here on"));
     let zero = bytes.iter().position(|byte| *byte == 0).map(|zero| (zero, "a zero byte, as in no text"));

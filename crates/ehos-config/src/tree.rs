@@ -3,87 +3,24 @@
 //! Deliberately gives no meaning to scalars: `no`, `010` and `1e3` are text until a key says what it expects.
 
 mod fault;
+mod node;
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
 
 use self::fault::scan_fault;
 use crate::keys;
 
 pub(crate) use self::fault::Fault;
+pub(crate) use self::node::{Content, Entry, Form, Node, Style};
 
 /// The most parts a file may have once its aliases are written out.
 const PARTS_MAX: usize = 20_000;
 
 /// The deepest nesting; a configuration needs five levels.
 const DEPTH_MAX: usize = 32;
-
-/// A part of a file.
-#[derive(Clone)]
-pub(crate) struct Node {
-    pub(crate) range: Range<usize>,
-    pub(crate) content: Content,
-}
-
-#[derive(Clone)]
-pub(crate) enum Content {
-    Scalar(String),
-    List(Vec<Node>),
-    Map(Vec<Entry>),
-}
-
-/// A key with its value.
-#[derive(Clone)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) key_range: Range<usize>,
-    pub(crate) value: Node,
-}
-
-impl Node {
-    /// Names what it is, for messages.
-    pub(crate) fn what(&self) -> &'static str {
-        match &self.content {
-            Content::Scalar(_) => "a text",
-            Content::List(_) => "a list",
-            Content::Map(_) => "a mapping",
-        }
-    }
-
-    /// Gives the text, where it is one.
-    pub(crate) fn scalar(&self) -> Option<&str> {
-        match &self.content {
-            Content::Scalar(text) => Some(text),
-            Content::List(_) | Content::Map(_) => None,
-        }
-    }
-
-    /// Gives the value behind a key, where it is a mapping that has it.
-    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
-        match &self.content {
-            Content::Map(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value),
-            Content::Scalar(_) | Content::List(_) => None,
-        }
-    }
-
-    /// Gives the keys, where it is a mapping.
-    pub(crate) fn keys(&self) -> Vec<&str> {
-        match &self.content {
-            Content::Map(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
-            Content::Scalar(_) | Content::List(_) => Vec::new(),
-        }
-    }
-
-    fn parts(&self) -> usize {
-        1 + match &self.content {
-            Content::Scalar(_) => 0,
-            Content::List(items) => items.iter().map(Self::parts).sum(),
-            Content::Map(entries) => entries.iter().map(|entry| 1 + entry.value.parts()).sum(),
-        }
-    }
-}
 
 /// Reads a text; the node is `None` where it could not be read to its end, or is empty.
 pub(crate) fn parse(text: &str) -> (Option<Node>, Vec<Fault>) {
@@ -104,10 +41,18 @@ pub(crate) fn parse(text: &str) -> (Option<Node>, Vec<Fault>) {
     }
 }
 
+/// Finds the comments of a text that can be read: from `#` to the end of its line.
+pub(crate) fn comments(text: &str) -> Vec<Range<usize>> {
+    let options = granit_parser::options! { flow_nesting_limit: DEPTH_MAX, block_nesting_limit: DEPTH_MAX };
+    let events = Parser::new_from_str_with_options(text, options).map_while(Result::ok);
+    events.filter(|(event, _)| matches!(event, Event::Comment(..))).map(|(_, span)| range(&span)).collect()
+}
+
 /// A list or mapping that is being read.
 struct Open {
     start: usize,
     anchor: usize,
+    form: Form,
     content: Content,
     key: Option<(String, Range<usize>)>,
 }
@@ -160,6 +105,7 @@ impl Builder {
                 "remove the tag before it",
             )));
         }
+        let form = form(&event);
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -175,14 +121,15 @@ impl Builder {
             Event::Scalar(text, style, anchor, _) => {
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 let text = if block { text.trim_end_matches('\n') } else { &*text };
-                self.finish(Node { range, content: Content::Scalar(text.to_owned()) }, anchor)
+                self.finish(Node { range, content: Content::Scalar(text.to_owned()), form }, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => self.start(range, anchor, Content::List(Vec::new())),
-            Event::MappingStart(_, anchor, _) => self.start(range, anchor, Content::Map(Vec::new())),
+            Event::SequenceStart(_, anchor, _) => self.start(range, anchor, form, Content::List(Vec::new())),
+            Event::MappingStart(_, anchor, _) => self.start(range, anchor, form, Content::Map(Vec::new())),
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.open.pop() else { return Ok(()) };
                 let end = range.end.max(open.start);
-                self.finish(Node { range: open.start..end, content: open.content }, open.anchor)
+                let node = Node { range: open.start..end, content: open.content, form: open.form };
+                self.finish(node, open.anchor)
             }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id) else {
@@ -194,18 +141,19 @@ impl Builder {
                 };
                 self.parts = self.parts.saturating_add(node.parts());
                 self.check_size(&range)?;
-                let node = self.anchors.get(&id).cloned();
-                node.map_or(Ok(()), |node| self.finish(node, 0))
+                let Some(mut node) = self.anchors.get(&id).cloned() else { return Ok(()) };
+                node.form.alias = Some(range);
+                self.finish(node, 0)
             }
             _ => Ok(()),
         }
     }
 
-    fn start(&mut self, range: Range<usize>, anchor: usize, content: Content) -> Step {
+    fn start(&mut self, range: Range<usize>, anchor: usize, form: Form, content: Content) -> Step {
         if let Some(Open { key: None, content: Content::Map(_), .. }) = self.open.last() {
             return Err(Box::new(Fault::new(range, "a key must be a word", "this is a list or a mapping")));
         }
-        self.open.push(Open { start: range.start, anchor, content, key: None });
+        self.open.push(Open { start: range.start, anchor, form, content, key: None });
         Ok(())
     }
 
@@ -274,6 +222,21 @@ fn add(entries: &mut Vec<Entry>, entry: Entry) -> Option<Fault> {
     }
     entries.push(entry);
     None
+}
+
+/// Tells how the part is written that an event begins.
+fn form(event: &Event<'_>) -> Form {
+    let (style, anchor) = match event {
+        Event::Scalar(_, ScalarStyle::SingleQuoted, anchor, _) => (Style::Single, *anchor),
+        Event::Scalar(_, ScalarStyle::DoubleQuoted, anchor, _) => (Style::Double, *anchor),
+        Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, anchor, _) => (Style::Block, *anchor),
+        Event::SequenceStart(style, anchor, _) | Event::MappingStart(style, anchor, _) => {
+            (if *style == StructureStyle::Flow { Style::Flow } else { Style::Block }, *anchor)
+        }
+        Event::Scalar(_, ScalarStyle::Plain, anchor, _) => (Style::Plain, *anchor),
+        _ => (Style::Plain, 0),
+    };
+    Form { style, anchored: anchor > 0, tag: event.tag().map(|tag| tag.suffix().to_string()), alias: None }
 }
 
 fn range(span: &Span) -> Range<usize> {

@@ -6,3 +6,6 @@ mod documents;
 mod files;
 mod good;
 mod secrets;
+mod write_back;
+mod write_back_any;
+mod write_back_files;
