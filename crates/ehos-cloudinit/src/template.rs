@@ -16,7 +16,8 @@ use crate::facts::pool_key;
 use crate::legacy::{Old, files_of, insert_files, translate};
 use crate::tags::{self, SHAPES};
 use crate::{
-    EXECUTE_YAML, Kind, MASTER_YAML, MasterFacts, NodeFacts, Problem, Secret, TemplateError, cloud_config, pack,
+    EXECUTE_YAML, Kind, MASTER_YAML, MasterFacts, NodeFacts, Problem, Secret, TemplateError, cloud_config,
+    pack,
 };
 
 const ONLY: &str = "template";
@@ -139,7 +140,12 @@ impl Template {
         self.render(Kind::Master, None, &facts.values()?)
     }
 
-    fn render(&self, wanted: Kind, secret: Option<Secret<'_>>, values: &Value) -> Result<SecretString, TemplateError> {
+    fn render(
+        &self,
+        wanted: Kind,
+        secret: Option<Secret<'_>>,
+        values: &Value,
+    ) -> Result<SecretString, TemplateError> {
         if self.kind != wanted {
             return Err(TemplateError::WrongKind { template: self.name.clone(), is: self.kind, wanted });
         }
@@ -212,14 +218,18 @@ impl Template {
         let (uid_domain, trust_domain) = ("example.org", "example.org");
         match self.kind {
             Kind::Base => self.fits(&self.render_base()?),
-            Kind::Master => self.fits(&self.render_master(&MasterFacts { pool, node, uid_domain, trust_domain })?),
+            Kind::Master => {
+                self.fits(&self.render_master(&MasterFacts { pool, node, uid_domain, trust_domain })?)
+            }
             Kind::Execute => {
                 let (token, password) = (SecretString::from("token"), SecretString::from("password"));
                 let secrets = [Secret::Token(&token), Secret::Password(&password)];
-                let either = self.files.is_some() && secrets.iter().all(|secret| !self.used.contains(secret.tag()));
+                let either =
+                    self.files.is_some() && secrets.iter().all(|secret| !self.used.contains(secret.tag()));
                 let mut first = None;
                 let mut works = false;
-                for secret in secrets.into_iter().filter(|secret| either || self.used.contains(secret.tag())) {
+                for secret in secrets.into_iter().filter(|secret| either || self.used.contains(secret.tag()))
+                {
                     for gpus in [0, 1] {
                         let facts = NodeFacts {
                             pool,
@@ -266,7 +276,8 @@ fn check_head(text: &str) -> Result<bool, Problem> {
     let (line, first) = if is_jinja { (2, lines.next().unwrap_or_default().trim_end()) } else { (1, first) };
     if first != "#cloud-config" {
         let after = if is_jinja { ", after ## template: jinja" } else { "" };
-        let what = format!("expected #cloud-config alone on the {} line{after}", ["first", "second"][line - 1]);
+        let what =
+            format!("expected #cloud-config alone on the {} line{after}", ["first", "second"][line - 1]);
         return Err(Problem::at(line, 1, what));
     }
     Ok(is_jinja)
@@ -328,7 +339,8 @@ fn syntax(error: &handlebars::TemplateError) -> Problem {
 
 /// Lists what the rest of EHOS relies on and `text` has not; our own files bring some of it.
 fn unwise(kind: Kind, text: &str, with_files: bool) -> Vec<String> {
-    let has = |word: &str| text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains(word));
+    let has =
+        |word: &str| text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains(word));
     let ours = |word: &str| with_files && matches!(word, "MAXJOBRETIREMENTTIME" | "EhosNode" | "EVENT_LOG");
     kind.wanted()
         .iter()

@@ -81,6 +81,11 @@ impl Faults {
         self.next(cloud, NextServer::NeverJoins);
     }
 
+    /// Has nothing happen to the next create, so that the trouble that is made after this meets the one after it.
+    pub fn take_next_as_usual(&self, cloud: &CloudName) {
+        self.next(cloud, NextServer::Fine);
+    }
+
     /// Has the next server of role `build` say these words on its console in place of its marks, and nothing after.
     pub fn put_into_mouth(&self, cloud: &CloudName, words: &str) {
         self.next(cloud, NextServer::Says(words.to_owned()));

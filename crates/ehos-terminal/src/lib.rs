@@ -5,6 +5,7 @@
 mod logging;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 pub use logging::{DECISION, Sink, Verbosity, start_log};
@@ -21,6 +22,12 @@ pub fn colour() -> bool {
 /// Says on standard error what is no log line.
 pub fn say(text: &str) {
     let _closed_pipe = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Gives the number of the user who runs this; root is 0.
+#[must_use]
+pub fn user() -> u32 {
+    std::fs::metadata("/proc/self").map_or(0, |data| data.uid())
 }
 
 /// Pads every column but the last to its widest cell.

@@ -3,7 +3,6 @@
 //! Deliberately leaves them in the queue when it is interrupted: they are the queue's then.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -109,7 +108,7 @@ fn queue(cli: &Cli) -> Result<Queue, String> {
             return Ok(Queue::Embedded(RemotePool::connect(&config.daemon.state_dir.join(ehos_sim::SOCKET))));
         }
     }
-    if std::fs::metadata("/proc/self").is_ok_and(|data| data.uid() == 0) {
+    if ehos_terminal::user() == 0 {
         return Err(ROOT.to_owned());
     }
     Ok(Queue::Condor(Box::new(CondorPool::new(CondorSettings::default()))))

@@ -1,0 +1,51 @@
+//! Hears that somebody wants the end.
+//!
+//! Deliberately ends the process itself only at the second signal: the first leaves time to clean up.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// The wish to end, as everybody who waits hears of it.
+#[derive(Clone)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Listens to SIGINT and SIGTERM from now on.
+    ///
+    /// # Errors
+    /// Where the signals cannot be listened to.
+    pub(crate) fn on_signals() -> std::io::Result<Self> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let (tell, stop) = watch::channel(false);
+        tokio::spawn(async move {
+            for round in 0.. {
+                let number = tokio::select! {
+                    _ = interrupt.recv() => 2,
+                    _ = terminate.recv() => 15,
+                };
+                if round > 0 {
+                    std::process::exit(128 + number);
+                }
+                log::warn!("interrupted: deleting what was made; once more ends at once and leaves it");
+                tell.send_replace(true);
+            }
+        });
+        Ok(Self(stop))
+    }
+
+    /// One that a test rings by hand.
+    #[cfg(test)]
+    pub(crate) fn by_hand() -> (watch::Sender<bool>, Self) {
+        let (tell, stop) = watch::channel(false);
+        (tell, Self(stop))
+    }
+
+    /// Ends when the end is wanted.
+    pub(crate) async fn wanted(&self) {
+        let mut stop = self.0.clone();
+        if stop.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
