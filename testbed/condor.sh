@@ -249,7 +249,7 @@ boot_vm() { # NAME
     local d=$VMS/$1 i
     rm -f "$d/pid" "$d/off"
     # A session of its own: it must not end with whoever has called us.
-    setsid "$BED/boot" "$d" "$NS-$1" "$1.$DOMAIN" </dev/null >/dev/null 2>&1 9>&- &
+    setsid "$BED/boot" "$d" "$NS-$1" </dev/null >/dev/null 2>&1 9>&- &
     for i in $(seq 200); do
         if vm_pid "$1" >/dev/null; then return; fi; sleep 0.05
     done
