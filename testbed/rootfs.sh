@@ -4,9 +4,10 @@
 BARE=$STATE/bare-$SUITE
 LAYER=$STATE/condor-$SUITE
 REPO=/srv/bed-apt           # inside; the one place that apt in a machine knows
-# What a machine may install although it has no network.  Podman is the smallest runtime
-# in Debian 13 that HTCondor's container universe could use; there is no apptainer.
-REPO_PACKAGES=(condor chrony openssh-server podman crun)
+# What a machine may install although it has no network.  Of Debian 13's container
+# runtimes HTCondor's container universe can use Docker alone: there is no apptainer, and
+# podman, smaller by a third, does not run as HTCondor starts it (as user condor in root's home).
+REPO_PACKAGES=(condor chrony openssh-server docker.io docker-cli)
 
 # The archive that this machine's own apt uses; its security and updates suites have other paths.
 mirror() {
