@@ -14,8 +14,10 @@ RUNDIR=/run/$BED_NS
 
 NET=198.18.77             # RFC 2544 test range; exists only inside the namespaces
 CM_IP=$NET.10             # the manager of the pool
-OS_IP=$NET.5              # OpenStack; the low addresses are the bed's own,
-POOL=$NET.100-$NET.250    # these are the servers'
+OS_IP=$NET.5              # OpenStack
+POOL=$NET.100-$NET.250    # the servers' of project demo; those of the two small ones
+POOL_OTHER=$NET.40-$NET.69
+POOL_TIGHT=$NET.70-$NET.79
 
 HOST_PACKAGES=(debootstrap iproute2
     # Only the libraries (python3-nova, not nova-api) and the server without its

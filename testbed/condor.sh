@@ -2,18 +2,24 @@
 # condor.sh: the pool's half of the bed: a real HTCondor pool on one Debian 12
 # machine, without container engine, without systemd.
 #
-# A machine here is an overlay on one shared root file system (Debian trixie with
-# HTCondor), plus its own network, mount, UTS, PID and IPC namespaces.  All of them
-# hang on one bridge that lives in a network namespace of its own, so that no
-# packet of the pool ever touches an interface of the host.
+# A machine here is an overlay on a shared root file system (Debian trixie, with or
+# without HTCondor) or on a snapshot, plus its own network, mount, UTS, PID and IPC
+# namespaces.  All of them hang on one bridge that lives in a network namespace of its
+# own, so that no packet of the pool ever touches an interface of the host.
 #
 #   condor-up                  root fs, switch, the manager "cm"
 #   condor-down                powers everything off
 #   node-add NAME [k=v]        boots one execute node:  cpus=4 mem=8192 (MB) ip=A.B.C.D
 #                              userdata=FILE   bare machine configured by real cloud-init
 #                              role=plain      bare machine, no HTCondor started
-#   node-kill NAME [--crash]   powers it off at once, as a deleted server would go
-#                              (--crash: its processes die, its network answers)
+#                              image=bare|condor|FOLDER  Debian, the same with HTCondor
+#                              (default), or what node-snapshot made
+#                              tell=FILE       is made when it powers itself off
+#   node-kill NAME [--crash]   pulls its cable and throws its disk away, as a deleted
+#                              server would go (--crash: its processes die, its network answers)
+#   node-off NAME              presses its power button; its disk stays
+#   node-on NAME               boots the disk that node-off, or its own poweroff, left
+#   node-snapshot NAME FOLDER  copies its disk; with '' and an image behind it, an empty disk
 #   node-up NAME               says by its exit status whether it runs
 #   exec [-h NAME] [-u USER] CMD...   runs CMD in a machine (default: as root on cm);
 #                              CMD is killed when whoever waits for `exec` is
@@ -30,8 +36,7 @@
 STATE=$BED_STATE/condor
 SEC=${BED_SEC:-idtokens}
 SUITE=${BED_SUITE:-trixie}
-ROOTFS=$STATE/rootfs-$SUITE # read-only once built
-VMS=$STATE/vms              # one folder a machine: upper/ work/ merged/ pid ip console.log
+VMS=$STATE/vms              # one folder a machine: see `boot`
 SECRETS=$STATE/secrets
 NS=$BED_NS
 SW=$NS-sw                   # the namespace that holds the bridge
@@ -40,91 +45,7 @@ CM=cm
 USERS="alice bob ehos"      # ehos: the autoscaler
 
 [ "$(id -u)" = 0 ] || die "must be root"
-
-# ---- root file system -------------------------------------------------------
-# The archive that this machine's own apt uses; its security and updates suites have other paths.
-mirror() {
-    apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
-        awk '$1 == "Debian" && $2 !~ /-/ {print $3; exit}'
-}
-
-in_rootfs() { # run a command in the shared root fs, with /proc, in own namespaces
-    # /proc only for the time of the command: the mount dies with the namespace.
-    unshare --mount --propagation private bash -c '
-        mount -t proc proc "$1/proc"; r=$1; shift
-        exec env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 chroot "$r" "$@"' _ "$ROOTFS" "$@"
-}
-
-build_rootfs() {
-    [ -e "$ROOTFS/.bed-done" ] && return
-    rm -rf "$ROOTFS"
-    say "debootstrap $SUITE"
-    debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$ROOTFS" "${BED_MIRROR:-$(mirror)}" \
-        >"$STATE/logs/debootstrap-$SUITE.log" 2>&1 || die "see logs/debootstrap-$SUITE.log"
-    # No daemon may start from a package's script.
-    printf '#!/bin/sh\nexit 101\n' >"$ROOTFS/usr/sbin/policy-rc.d"
-    chmod 755 "$ROOTFS/usr/sbin/policy-rc.d"
-    cp /etc/resolv.conf "$ROOTFS/etc/resolv.conf"
-    # A test machine's clock may be off; sid's index expires after a week.
-    echo 'Acquire::Check-Valid-Until "false";' >"$ROOTFS/etc/apt/apt.conf.d/90bed"
-    # The host's way out, where it has a proxy.
-    apt-config dump | grep -i '^Acquire::https\?::' >>"$ROOTFS/etc/apt/apt.conf.d/90bed" || true
-    say "installing condor and cloud-init"
-    # 'htcondor' in trixie is only a transitional package for 'condor'.
-    { in_rootfs apt-get update -q &&
-      in_rootfs apt-get install -y -q --no-install-recommends \
-          condor cloud-init iproute2 procps; } \
-        >"$STATE/logs/install-$SUITE.log" 2>&1 || die "see logs/install-$SUITE.log"
-    in_rootfs apt-get clean
-    # The bed's VMs read their user data from a NoCloud seed and have their network.
-    printf 'datasource_list: [ NoCloud, None ]\nnetwork: {config: disabled}\n' \
-        >"$ROOTFS/etc/cloud/cloud.cfg.d/99-bed.cfg"
-    # user data for a real VM says 'systemctl restart condor'; there is no systemd here.
-    cat >"$ROOTFS/usr/local/sbin/systemctl" <<'SHIM'
-#!/bin/sh
-# The bed's stand-in: only condor.service, only what user data asks of it.
-verb=; unit=
-for a; do case $a in -*) ;; *) if [ -z "$verb" ]; then verb=$a; else unit=${a%.service}; fi;; esac; done
-case "$verb $unit" in
-    "start condor") pidof condor_master >/dev/null || condor_master ;;
-    "restart condor") if pidof condor_master >/dev/null; then condor_restart -fast; else condor_master; fi ;;
-    "reload condor") condor_reconfig ;;
-    "stop condor") condor_off -fast -master ;;
-    "enable condor") case " $* " in *" --now "*) pidof condor_master >/dev/null || condor_master;; esac ;;
-    "is-active condor") pidof condor_master >/dev/null ;;
-    "daemon-reload "|"enable "*|"disable "*|"mask "*) : ;;
-    "poweroff "|"reboot ") kill -TERM 1 ;;
-    *) echo "systemctl (testbed): ignored: $*" >&2 ;;
-esac
-SHIM
-    chmod 755 "$ROOTFS/usr/local/sbin/systemctl"
-    # Ordinary users, on the shared image so that 'condor-exec -u alice' works on cm.
-    local u; for u in $USERS; do in_rootfs useradd -m -s /bin/bash "$u"; done
-    # PID 1 of every VM.
-    cat >"$ROOTFS/sbin/bed-init" <<'INIT'
-#!/bin/sh
-# Started by the bed as PID 1 of a VM's namespaces, in its final root.
-ip link set lo up
-: >/run/bed-booted   # the bed waits for it
-# What systemd-tmpfiles would have made from tmpfiles.d/condor.conf:
-mkdir -p /run/lock/condor /run/condor /var/log/condor /var/spool/condor /var/lib/condor/execute
-chown condor:condor /run/lock/condor /run/condor /var/log/condor /var/spool/condor /var/lib/condor/execute
-if [ -e /var/lib/cloud/seed/nocloud/user-data ]; then
-    # The four stages that systemd would have started.
-    { cloud-init init --local; cloud-init init
-      cloud-init modules --mode=config; cloud-init modules --mode=final; } \
-        2>&1 | tee /var/log/cloud-init-output.log
-fi
-master=
-if [ -e /etc/bed/condor ]; then condor_master -f & master=$!; fi
-# 'Power button': a graceful stop of HTCondor, then of the VM.
-trap 'if [ -n "$master" ]; then kill -TERM $master; wait $master; fi; exit 0' TERM
-# PID 1 must outlive condor_master, as a machine would, and reap orphans.
-while :; do sleep 1000000 & wait $!; done
-INIT
-    chmod 755 "$ROOTFS/sbin/bed-init"
-    touch "$ROOTFS/.bed-done"
-}
+. "$BED/rootfs.sh"
 
 # ---- network ----------------------------------------------------------------
 up_switch() {
@@ -158,9 +79,9 @@ make_secrets() {
     local pw; pw=$(head -c 33 /dev/urandom | base64 | tr -d '/+=\n')
     printf '%s' "$pw" >"$SECRETS/pool-password.txt"
     chmod 600 "$SECRETS/pool-password.txt"
-    rm -f "$ROOTFS/tmp/POOL"
-    in_rootfs condor_store_cred add -f /tmp/POOL -p "$pw" >/dev/null
-    mv "$ROOTFS/tmp/POOL" "$SECRETS/POOL"
+    rm -f "$LAYER/tmp/POOL"
+    in_rootfs condor condor_store_cred add -f /tmp/POOL -p "$pw" >/dev/null
+    mv "$LAYER/tmp/POOL" "$SECRETS/POOL"
     chmod 600 "$SECRETS/POOL"
 }
 
@@ -271,31 +192,41 @@ vm_pid() { # NAME -> PID (as the host sees it) of the VM's PID 1, or fails
         [ "$(readlink "/proc/$p/ns/net")" = "net:[$(stat -Lc %i "/run/netns/$NS-$1" 2>/dev/null)]" ] && echo "$p"
 }
 
-prepare_vm() { # NAME IP ROLE(cm|node|plain|cloud) SEC CPUS MEM USERDATA : files in the overlay
-    local d=$VMS/$1 e s; mkdir -p "$d/upper" "$d/work" "$d/merged"
-    e=$d/upper/etc; mkdir -p "$e/condor/config.d" "$e/condor/passwords.d" "$e/condor/tokens.d" "$e/bed"
+prepare_vm() { # NAME IP ROLE(cm|node|plain|cloud) IMAGE SEC CPUS MEM USERDATA : files in the overlay
+    local d=$VMS/$1 e lower; lower=$(image_layers "$4")
+    # What was true for the machine that an image was made of is written anew.
+    mkdir -p "$d/upper" "$d/work" "$d/merged"
+    e=$d/upper/etc; mkdir -p "$e/condor/config.d" "$e/condor/passwords.d" "$e/condor/tokens.d"
     chmod 700 "$e/condor/passwords.d" "$e/condor/tokens.d"
-    echo "$2" >"$d/ip"; echo "$3" >"$d/role"
+    echo "$lower" >"$d/lower"; echo "$2" >"$d/ip"; echo "$3" >"$d/role"
     echo "$1.$DOMAIN" >"$e/hostname"
     printf '127.0.0.1 localhost\n%s %s.%s %s\n' "$2" "$1" "$DOMAIN" "$1" >"$e/hosts"
     [ "$3" = cm ] || printf '%s %s.%s %s\n' $CM_IP $CM $DOMAIN $CM >>"$e/hosts"
     # The "hardware": a namespace would show the host's own CPUs and memory.
     [ "$3" = cm ] || printf '# set by the bed: the flavor of this machine\nNUM_CPUS = %s\nMEMORY = %s\n' \
-        "$5" "$6" >"$e/condor/config.d/01-hardware.conf"
+        "$6" "$7" >"$e/condor/config.d/01-hardware.conf"
     # The distribution's own security choice would add to ours: replace it by nothing.
-    : >"$e/condor/config.d/00-htcondor-9.0.config"
-    : >"$e/condor/config.d/00-security"
+    # Where HTCondor is yet to be installed, dpkg would take that for an operator's change and ask.
+    if [ "$4" = condor ]; then
+        : >"$e/condor/config.d/00-htcondor-9.0.config"
+        : >"$e/condor/config.d/00-security"
+    fi
     case $3 in
-        cm)   conf_cm "$4" >"$e/condor/config.d/50-bed.conf"; touch "$e/bed/condor" ;;
-        node) conf_node "$4" >"$e/condor/config.d/50-bed.conf"; touch "$e/bed/condor" ;;
-        cloud) s=$d/upper/var/lib/cloud/seed/nocloud; mkdir -p "$s"; cp "$7" "$s/user-data"
-              printf 'instance-id: i-%s-%s\nlocal-hostname: %s\n' "$1" "$(date +%s)" "$1" >"$s/meta-data" ;;
+        cm)   conf_cm "$5" >"$e/condor/config.d/50-bed.conf"; enable_condor "$e" ;;
+        node) conf_node "$5" >"$e/condor/config.d/50-bed.conf"; enable_condor "$e" ;;
+        cloud) mkdir -p "$d/seed"; install -m 600 "$8" "$d/seed/user-data"
+              printf 'instance-id: i-%s-%s\nlocal-hostname: %s\n' "$1" "$(date +%s)" "$1" >"$d/seed/meta-data" ;;
     esac
-    case $3-$4 in
+    case $3-$5 in
         cm-*|node-password) install -m 600 "$SECRETS/POOL" "$e/condor/passwords.d/POOL" ;;
         # A node of the IDTOKENS pool gets a token, never the signing key.
         node-idtokens) make_node_token; install -m 600 "$SECRETS/node.token" "$e/condor/tokens.d/pool" ;;
     esac
+}
+
+enable_condor() { # ETC : as `systemctl enable` does
+    mkdir -p "$1/systemd/system/multi-user.target.wants"
+    ln -sf /lib/systemd/system/condor.service "$1/systemd/system/multi-user.target.wants/"
 }
 
 make_node_token() {
@@ -315,42 +246,24 @@ make_ehos_token() { # the autoscaler's own identity, in its home on the manager
 }
 
 boot_vm() { # NAME
-    local d=$VMS/$1 parent i p
-    # Everything after this runs inside fresh namespaces; the overlay is mounted
-    # there, so it is gone from the machine the moment the VM's last process is.
-    nsenter --net="/run/netns/$NS-$1" \
-    unshare --mount --uts --ipc --pid --fork --propagation private \
-        bash -c '
-        set -e; d=$1 root=$2 name=$3
-        mount -t overlay overlay -o "lowerdir=$root,upperdir=$d/upper,workdir=$d/work" "$d/merged"
-        cd "$d/merged"
-        mount -t proc proc proc
-        mount -t sysfs -o ro sysfs sys
-        mount -t tmpfs -o mode=755,size=8m tmpfs dev
-        for n in null zero full random urandom tty; do : >"dev/$n"; mount --bind "/dev/$n" "dev/$n"; done
-        ln -s /proc/self/fd dev/fd; ln -s fd/0 dev/stdin; ln -s fd/1 dev/stdout; ln -s fd/2 dev/stderr
-        mkdir dev/shm dev/pts; mount -t tmpfs -o mode=1777 tmpfs dev/shm
-        mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts; ln -s pts/ptmx dev/ptmx
-        mount -t tmpfs -o mode=755 tmpfs run
-        hostname "$name"
-        mkdir -p .old; pivot_root . .old; cd /
-        umount -l /.old; rmdir /.old
-        exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
-            /sbin/bed-init' _ "$d" "$ROOTFS" "$1.$DOMAIN" \
-        </dev/null >"$d/console.log" 2>&1 9>&- &
-    parent=$!
-    # The VM's PID 1 is the only child of that unshare.
-    for i in $(seq 100); do
-        p=$(cat "/proc/$parent/task/$parent/children" 2>/dev/null | tr -d ' ') || true
-        [ -n "$p" ] && break; sleep 0.05
+    local d=$VMS/$1 i
+    rm -f "$d/pid" "$d/off"
+    # A session of its own: it must not end with whoever has called us.
+    setsid "$BED/boot" "$d" "$NS-$1" </dev/null >/dev/null 2>&1 9>&- &
+    for i in $(seq 200); do
+        if vm_pid "$1" >/dev/null; then return; fi; sleep 0.05
     done
-    # It is a machine only once it stands in its own root.
-    for i in $(seq 100); do
-        [ -n "${p:-}" ] && [ -e "/proc/$p/root/run/bed-booted" ] && break; sleep 0.05
-    done
-    [ -n "${p:-}" ] && [ -d "/proc/$p" ] || die "VM $1 did not start: $(cat "$d/console.log")"
-    echo "$p" >"$d/pid"
-    disown "$parent" 2>/dev/null || true
+    die "VM $1 did not start: $(cat "$d/console.log")"
+}
+
+unplug() { # NAME
+    ip netns del "$NS-$1" 2>/dev/null || true
+    # The kernel takes a dead namespace apart later; the next machine with this address needs the plug now.
+    ip -n $SW link del "v$(sed 's/.*[.]//' "$VMS/$1/ip")" 2>/dev/null || true
+}
+
+wait_gone() { # PID TENTHS
+    local i; for ((i = 0; i < $2; i++)); do [ -d "/proc/$1" ] || return 0; sleep 0.1; done; return 1
 }
 
 introduce_ehos() { # a schedd takes orders from a super user only once it has seen a job of his
@@ -360,43 +273,78 @@ introduce_ehos() { # a schedd takes orders from a super user only once it has se
         condor_rm ehos' >/dev/null
 }
 
-next_ip() { # lowest free address from .11 on
-    local i; for i in $(seq 11 250); do
+next_ip() { # lowest free address of those that no project's network hands out
+    local i; for i in $(seq 11 39) $(seq 80 99); do
         grep -qsx "$NET.$i" "$VMS"/*/ip || { echo "$NET.$i"; return; }
     done; die "no address left"
 }
 
 with_lock() { mkdir -p "$STATE"; exec 9>"$STATE/.lock"; flock 9; }
 
-node_add() { # NAME [cpus=N] [mem=MB] [ip=A.B.C.D] [userdata=FILE] [role=plain]
-    local name=$1 cpus=4 mem=8192 role=node kv ip='' ud=''; shift
+node_add() { # NAME [KEY=VALUE]... : see the head
+    local name=$1 cpus=4 mem=8192 role=node image=condor kv ip='' ud='' tell=''; shift
     [[ $name =~ ^[a-z][a-z0-9-]{0,39}$ ]] && [ "$name" != $CM ] || die "bad name '$name'"
     for kv; do case $kv in
         cpus=*) cpus=${kv#*=};; mem=*) mem=${kv#*=};; ip=*) ip=${kv#*=};; role=*) role=${kv#*=};;
+        image=*) image=${kv#*=};; tell=*) tell=${kv#*=};;
         userdata=*) ud=${kv#*=}; role=cloud; [ -r "$ud" ] || die "cannot read '$ud'";;
         *) die "what is '$kv'?";; esac; done
     if vm_pid "$name" >/dev/null; then say "$name is up"; return; fi
     ip=${ip:-$(cat "$VMS/$name/ip" 2>/dev/null || next_ip)}
-    prepare_vm "$name" "$ip" "$role" "$SEC" "$cpus" "$mem" "$ud"
+    prepare_vm "$name" "$ip" "$role" "$image" "$SEC" "$cpus" "$mem" "$ud"
+    [ -z "$tell" ] || echo "$tell" >"$VMS/$name/tell"
     up_net "$name" "$ip"; boot_vm "$name"
     say "$name is up at $ip ($role, $SEC, $cpus cpus, $mem MB)"
 }
 
 node_kill() { # NAME [--crash] : the plug is pulled, the disk is thrown away
     local p i
-    [ -d "$VMS/$1" ] || die "no VM '$1'"
+    [ -d "$VMS/${1:?}" ] || die "no VM '$1'"
     # The cable first: a deleted VM sends no FIN and no RST.  With --crash the
     # kernel lives on and closes the sockets of the dead processes.
     [ "${2:-}" = --crash ] || ip -n $SW link set "v$(sed 's/.*[.]//' "$VMS/$1/ip")" down 2>/dev/null || true
     if p=$(vm_pid "$1"); then
         kill -9 "$p"    # PID 1 of a PID namespace takes all its processes along
-        for i in $(seq 100); do [ -d "/proc/$p" ] || break; sleep 0.02; done
+        wait_gone "$p" 20 || true
     fi
-    ip netns del "$NS-$1" 2>/dev/null || true
-    # The kernel takes a dead namespace apart later; the next machine with this address needs the plug now.
-    ip -n $SW link del "v$(sed 's/.*[.]//' "$VMS/$1/ip")" 2>/dev/null || true
+    unplug "$1"
     for i in $(seq 50); do rm -rf "${VMS:?}/$1" 2>/dev/null && break; sleep 0.1; done
     say "$1 is gone"
+}
+
+node_off() { # NAME : the power button, and after five seconds the plug; the disk stays
+    local d=$VMS/${1:?} p
+    [ -d "$d" ] || die "no VM '$1'"
+    touch "$d/off"  # before it ends: nobody need be told
+    if p=$(vm_pid "$1"); then
+        kill -TERM "$p"
+        wait_gone "$p" 50 || { kill -9 "$p" 2>/dev/null; wait_gone "$p" 20; } || die "$1 does not end"
+    fi
+    with_lock; unplug "$1"
+    say "$1 is off"
+}
+
+node_on() { # NAME
+    local d=$VMS/${1:?}
+    [ -s "$d/lower" ] || die "no VM '$1'"
+    if vm_pid "$1" >/dev/null; then say "$1 is up"; return; fi
+    up_net "$1" "$(cat "$d/ip")"; boot_vm "$1"
+    say "$1 is on"
+}
+
+node_snapshot() { # NAME FOLDER [IMAGE] : a disk as image, at rest or not, as a real snapshot
+    local d=$VMS/$1 to=${2:?} lower
+    if [ -n "${3:-}" ]; then
+        lower=$(image_layers "$3"); mkdir -p "$to.part/disk"
+    else
+        [ -n "$1" ] && lower=$(cat "$d/lower") || die "no VM '$1'"
+        rm -rf "$to.part"; mkdir -p "$to.part"
+        # Whiteouts and the overlay's own attributes included.
+        cp -a --reflink=auto "$d/upper" "$to.part/disk"
+    fi
+    echo "$lower" >"$to.part/lower"
+    mv -T "$to.part" "$to"
+    say "${1:-a disk} is copied: $(du -sh "$to" | cut -f1)"
 }
 
 exec_in() { # [-h NAME] [-u USER] CMD...   replaces this shell
@@ -439,7 +387,7 @@ up() {
     mkdir -p "$STATE/logs" "$VMS"; build_rootfs; make_secrets; up_switch
     if ! vm_pid $CM >/dev/null; then
         # Its disk, where there is one, stays: a manager that boots again knows its queue.
-        prepare_vm $CM $CM_IP cm "$SEC"; up_net $CM $CM_IP; boot_vm $CM
+        prepare_vm $CM $CM_IP cm condor "$SEC"; up_net $CM $CM_IP; boot_vm $CM
         [ "$SEC" = password ] || make_ehos_token
         introduce_ehos
         say "$CM is up at $CM_IP ($SEC)"
@@ -461,6 +409,9 @@ case $(basename "$0") in
     condor-down) with_lock; down ;;
     node-add)    with_lock; node_add "$@" ;;
     node-kill)   with_lock; node_kill "$@" ;;
+    node-off)    node_off "$@" ;;
+    node-on)     with_lock; node_on "$@" ;;
+    node-snapshot) node_snapshot "$@" ;;
     node-up)     vm_pid "$1" >/dev/null ;;
     exec)        exec_in "$@" ;;
     net)         with_lock; up_switch; up_net "$@" ;;

@@ -239,7 +239,7 @@ export OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default
 export OS_IDENTITY_API_VERSION=3 OS_REGION_NAME=$OSBED_REGION OS_INTERFACE=public
 EOF
     }
-    rc demo "$OSBED_DEMO_PASSWORD" demo >"$S/demorc"
+    local p; for p in demo other tight; do rc $p "$OSBED_DEMO_PASSWORD" $p >"$S/${p}rc"; done
     rc admin "$OSBED_ADMIN_PASSWORD" admin >"$S/adminrc"
     cp "$S/demorc" "$S/keystonerc"
     cloud() { cat <<EOF
@@ -257,7 +257,8 @@ EOF
     }
     { echo clouds:; cloud osbed demo "$OSBED_DEMO_PASSWORD" demo
       cloud osbed-other other "$OSBED_DEMO_PASSWORD" other
+      cloud osbed-tight tight "$OSBED_DEMO_PASSWORD" tight
       cloud osbed-admin admin "$OSBED_ADMIN_PASSWORD" admin; } >"$S/clouds.yaml"
-    chmod 600 "$S"/{demorc,adminrc,keystonerc,clouds.yaml}
+    chmod 600 "$S"/{demorc,otherrc,tightrc,adminrc,keystonerc,clouds.yaml}
 }
 

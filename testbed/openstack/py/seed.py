@@ -42,9 +42,10 @@ def identity():
         return u
     user('svc', E['OSBED_SERVICE_PASSWORD'], service, ('admin', 'service'))
     user('demo', E['OSBED_DEMO_PASSWORD'], demo, ('member',))
-    # A second, separate project with small quotas, for tests of isolation.
-    other = ensure(k.find_project, k.create_project, 'other', domain_id='default')
-    user('other', E['OSBED_DEMO_PASSWORD'], other, ('member',))
+    # Two separate projects: one with small quotas, and one that may have nothing.
+    for name in ('other', 'tight'):
+        project = ensure(k.find_project, k.create_project, name, domain_id='default')
+        user(name, E['OSBED_DEMO_PASSWORD'], project, ('member',))
 
     catalog = [('nova', 'compute', 'NOVA', '/v2.1'), ('placement', 'placement', 'PLACEMENT', ''),
                ('glance', 'image', 'GLANCE', ''), ('neutron', 'network', 'NEUTRON', ''),
@@ -65,7 +66,8 @@ def identity():
 
 def resources():
     admin = connect('admin', E['OSBED_ADMIN_PASSWORD'], 'admin')
-    demo = connect('demo', E['OSBED_DEMO_PASSWORD'], 'demo')
+    projects = {name: connect(name, E['OSBED_DEMO_PASSWORD'], name)
+                for name in ('demo', 'other', 'tight')}
     c, n = admin.compute, admin.network
 
     flavors = {f.name for f in c.flavors()}
@@ -78,13 +80,15 @@ def resources():
         if name not in flavors:
             c.create_flavor(name=name, id=str(i), vcpus=vcpus, ram=ram, disk=disk)
 
-    if not admin.image.find_image('debian-12', ignore_missing=True):
-        path = STATE + '/image-src/debian-12.raw'
-        with open(path, 'wb') as f:
-            f.write(b'osbed image\n'.ljust(1 << 20, b'\0'))
-        admin.image.create_image(name='debian-12', filename=path, disk_format='raw',
-                                 container_format='bare', visibility='public', wait=True,
-                                 os_distro='debian')
+    # What their servers boot is the hook's business; this is what it goes by.
+    for name, disk in (('debian-12', 'condor'), ('debian-13', 'bare')):
+        if not admin.image.find_image(name, ignore_missing=True):
+            path = '%s/image-src/%s.raw' % (STATE, name)
+            with open(path, 'wb') as f:
+                f.write(b'osbed image\n'.ljust(1 << 20, b'\0'))
+            admin.image.create_image(name=name, filename=path, disk_format='raw',
+                                     container_format='bare', visibility='public', wait=True,
+                                     os_distro='debian', osbed_disk=disk)
 
     public = n.find_network('public', ignore_missing=True) or n.create_network(
         name='public', is_router_external=True, provider_network_type='flat',
@@ -92,28 +96,8 @@ def resources():
     if not n.find_subnet('public-subnet', ignore_missing=True):
         n.create_subnet(name='public-subnet', network_id=public.id, ip_version=4,
                         cidr=E['OSBED_PUBLIC_CIDR'], is_dhcp_enabled=False)
-    d = demo.network
-    private = ensure(d.find_network, d.create_network, 'private')
-    subnet = d.find_subnet('private-subnet', ignore_missing=True) or d.create_subnet(
-        name='private-subnet', network_id=private.id, ip_version=4,
-        cidr=E['OSBED_PRIVATE_CIDR'], dns_nameservers=['192.0.2.53'],
-        **({'allocation_pools': [dict(zip(('start', 'end'), E['OSBED_PRIVATE_POOL'].split('-')))]}
-           if E.get('OSBED_PRIVATE_POOL') else {}))
-    if not d.find_router('router', ignore_missing=True):
-        r = d.create_router(name='router', external_gateway_info={'network_id': public.id})
-        d.add_interface_to_router(r, subnet_id=subnet.id)
-    if not d.find_security_group('workers', ignore_missing=True):
-        g = d.create_security_group(name='workers', description='SSH and HTCondor')
-        for port in (22, 9618):
-            d.create_security_group_rule(security_group_id=g.id, direction='ingress',
-                                         ether_type='IPv4', protocol='tcp', port_range_min=port,
-                                         port_range_max=port, remote_ip_prefix='0.0.0.0/0')
-    if not demo.compute.find_keypair('demo-key', ignore_missing=True):
-        key = STATE + '/demo-key'
-        if not os.path.exists(key):
-            subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'osbed', '-f', key],
-                           check=True)
-        demo.compute.create_keypair(name='demo-key', public_key=open(key + '.pub').read().strip())
+    for name, project in projects.items():
+        belongings(name, project, public)
 
     def quotas(project, instances, cores, ram, fips, volumes):
         admin.set_compute_quotas(project, instances=instances, cores=cores, ram=ram,
@@ -124,6 +108,33 @@ def resources():
     quotas('demo', *(int(E['OSBED_QUOTA_' + q]) for q in
                      ('INSTANCES', 'CORES', 'RAM_MB', 'FLOATING_IPS', 'VOLUMES')))
     quotas('other', 2, 4, 8192, 1, 2)
+    quotas('tight', 0, 0, 0, 0, 0)
+
+
+def belongings(name, project, public):
+    """What every project has of its own, under the same names."""
+    n = project.network
+    mine = {'project_id': project.current_project_id}   # shared and public ones are found, too
+    private = n.find_network('private', ignore_missing=True, **mine) or n.create_network(name='private')
+    subnet = n.find_subnet('private-subnet', ignore_missing=True, **mine) or n.create_subnet(
+        name='private-subnet', network_id=private.id, ip_version=4,
+        cidr=E['OSBED_PRIVATE_CIDR'], dns_nameservers=['192.0.2.53'],
+        allocation_pools=[dict(zip(('start', 'end'), E['OSBED_POOL_' + name.upper()].split('-')))])
+    if not n.find_router('router', ignore_missing=True, **mine):
+        r = n.create_router(name='router', external_gateway_info={'network_id': public.id})
+        n.add_interface_to_router(r, subnet_id=subnet.id)
+    if not n.find_security_group('workers', ignore_missing=True, **mine):
+        g = n.create_security_group(name='workers', description='SSH and HTCondor')
+        for port in (22, 9618):
+            n.create_security_group_rule(security_group_id=g.id, direction='ingress',
+                                         ether_type='IPv4', protocol='tcp', port_range_min=port,
+                                         port_range_max=port, remote_ip_prefix='0.0.0.0/0')
+    if not project.compute.find_keypair('demo-key', ignore_missing=True):
+        key = STATE + '/demo-key'
+        if not os.path.exists(key):
+            subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'osbed', '-f', key],
+                           check=True)
+        project.compute.create_keypair(name='demo-key', public_key=open(key + '.pub').read().strip())
 
 
 def ready(seconds=90):

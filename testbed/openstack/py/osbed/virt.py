@@ -1,7 +1,11 @@
 """Nova's fake hypervisor, with what an autoscaler's tests need on top.
 
 * snapshots upload a few bytes, so that createImage and createBackup end in an
-  active image (the stock driver leaves them queued for ever);
+  active image (the stock driver leaves them queued for ever); the property
+  osbed_disk of an image says what the disk of its servers begins as: a name
+  that the hook knows, or, in a snapshot, the image's own id;
+* a server that has switched itself off, for which there is a file
+  $OSBED_HALTED/UUID, is seen as SHUTOFF a second later;
 * servers survive a restart of the control plane (the stock driver forgets
   them; the database then says ACTIVE and every action fails);
 * the console shows a plausible boot log;
@@ -13,10 +17,15 @@
                                ERROR, and deleting it again may work
       osbed:destroy_seconds=N  deleting takes N seconds
       osbed:no_console=1       the console output is empty
+      osbed:fail=snapshot      createImage is accepted, then fails: Nova deletes
+                               the image
+      osbed:snapshot=queued    the image stays queued for ever
+      osbed:snapshot_seconds=N the image is ready after N seconds more
 * the console of a server is the file $OSBED_CONSOLES/UUID, where there is one;
-* $OSBED_HOOK, if set, is run as `HOOK spawn|destroy|power_on|power_off UUID`
-  with the server's description as JSON on its standard input (user data
-  included), so that a test can start something real for a server.
+* $OSBED_HOOK, if set, is run as `HOOK EVENT UUID`, EVENT being spawn, destroy,
+  power_on, power_off or snapshot, with the server's description as JSON on its
+  standard input (user data included), so that a test can start something real
+  for a server.  Its last words on stderr become the server's fault.
 """
 import collections
 import io
@@ -25,6 +34,7 @@ import os
 import subprocess
 import time
 
+import eventlet
 from nova.compute import power_state
 from nova.compute import vm_states
 from nova import context as nova_context
@@ -32,6 +42,7 @@ from nova import exception
 from nova.image import glance
 from nova import objects
 from nova.scheduler.client import report
+from nova.virt import event as virtevent
 from nova.virt import fake
 from oslo_log import log as logging
 
@@ -59,8 +70,27 @@ class BedDriver(fake.FakeDriver):
                 self.instances[inst.uuid] = fake.FakeInstance(inst.name, state, inst.uuid)
                 self.resources.claim(inst.flavor.vcpus, inst.flavor.memory_mb,
                                      inst.flavor.root_gb)
+        eventlet.spawn(self._watch)
 
-    def spawn(self, context, instance, *args, **kwargs):
+    def _watch(self):
+        """Reports what has switched itself off; one look a second, however many servers."""
+        halted = os.environ.get('OSBED_HALTED') or '/nonexistent'
+        while True:
+            time.sleep(1)
+            # Until the compute manager listens, events are dropped.
+            if not self._compute_event_callback or not os.path.isdir(halted):
+                continue
+            for uuid in os.listdir(halted):
+                try:
+                    if uuid in self.instances:
+                        self.instances[uuid].state = power_state.SHUTDOWN
+                        self.emit_event(virtevent.LifecycleEvent(
+                            uuid, virtevent.EVENT_LIFECYCLE_STOPPED))
+                    os.remove(os.path.join(halted, uuid))
+                except Exception:
+                    LOG.exception('the end of %s is not reported', uuid)
+
+    def spawn(self, context, instance, image_meta, *args, **kwargs):
         meta = instance.metadata
         time.sleep(float(meta.get('osbed:spawn_seconds', 0)))
         if meta.get('osbed:fail') == 'spawn':
@@ -69,9 +99,14 @@ class BedDriver(fake.FakeDriver):
         if meta.get('osbed:fail') == 'reschedule':
             raise exception.ComputeResourcesUnavailable(
                 reason='asked for by osbed:fail=reschedule')
-        super().spawn(context, instance, *args, **kwargs)
-        self._hook('spawn', instance,
-                   kwargs.get('network_info') or (args[4] if len(args) > 4 else None))
+        super().spawn(context, instance, image_meta, *args, **kwargs)
+        network_info = kwargs.get('network_info') or (args[3] if len(args) > 3 else None)
+        try:
+            self._hook('spawn', instance, image_name=image_meta.name, addresses=[
+                ip['address'] for vif in network_info or () for ip in vif.fixed_ips()])
+        except exception.NovaException as e:
+            # Another host would fare no better.
+            raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=e)
 
     def destroy(self, context, instance, *args, **kwargs):
         meta = instance.metadata
@@ -82,23 +117,33 @@ class BedDriver(fake.FakeDriver):
             raise exception.InstanceTerminationFailure(
                 reason='asked for by osbed:destroy_failures')
         super().destroy(context, instance, *args, **kwargs)
-        self._hook('destroy', instance)
+        try:
+            self._hook('destroy', instance)
+        except exception.NovaException:
+            pass    # logged; the server goes all the same
 
     def power_off(self, instance, *args, **kwargs):
-        super().power_off(instance, *args, **kwargs)
         self._hook('power_off', instance)
+        super().power_off(instance, *args, **kwargs)
 
     def power_on(self, context, instance, *args, **kwargs):
-        super().power_on(context, instance, *args, **kwargs)
         self._hook('power_on', instance)
+        super().power_on(context, instance, *args, **kwargs)
 
     def snapshot(self, context, instance, image_id, update_task_state):
         super().snapshot(context, instance, image_id, update_task_state)
+        meta = instance.metadata
+        time.sleep(float(meta.get('osbed:snapshot_seconds', 0)))
+        if meta.get('osbed:fail') == 'snapshot':
+            raise exception.NovaException('asked for by osbed:fail=snapshot')
+        if meta.get('osbed:snapshot') == 'queued':
+            return
+        self._hook('snapshot', instance, image_id=image_id)
         body = ('osbed snapshot of %s\n' % instance.uuid).encode().ljust(4096, b'\0')
         glance.API().update(
             context, image_id,
             {'status': 'active', 'disk_format': 'raw', 'container_format': 'bare',
-             'min_disk': 0, 'properties': {}},
+             'min_disk': 0, 'properties': {'osbed_disk': image_id}},
             io.BytesIO(body), purge_props=False)
 
     def get_console_output(self, context, instance):
@@ -116,7 +161,7 @@ class BedDriver(fake.FakeDriver):
                 'Cloud-init v. 22.4.2 finished. Datasource DataSourceOpenStackLocal.\n'
                 '\n%s login: ' % (host, host))
 
-    def _hook(self, event, instance, network_info=None):
+    def _hook(self, event, instance, **more):
         hook = os.environ.get('OSBED_HOOK')
         if not hook:
             return
@@ -124,13 +169,13 @@ class BedDriver(fake.FakeDriver):
                 'project_id': instance.project_id, 'metadata': dict(instance.metadata),
                 'flavor': instance.flavor.name, 'vcpus': instance.flavor.vcpus,
                 'ram_mb': instance.flavor.memory_mb, 'image': instance.image_ref,
-                'key_data': instance.key_data, 'user_data': instance.user_data,
-                'addresses': [ip['address'] for vif in network_info or ()
-                              for ip in vif.fixed_ips()]}
+                # Nova keeps an image's properties with each server made from it.
+                'disk': instance.system_metadata.get('image_osbed_disk'),
+                'key_data': instance.key_data, 'user_data': instance.user_data, **more}
         try:
             subprocess.run([hook, event, instance.uuid], input=json.dumps(info).encode(),
-                           timeout=60, check=True)
-        except Exception:
+                           stderr=subprocess.PIPE, timeout=300, check=True)
+        except Exception as e:
             LOG.exception('hook %s failed for %s', event, instance.uuid)
-            if event == 'spawn':
-                raise
+            said = (getattr(e, 'stderr', None) or b'').decode(errors='replace').strip()
+            raise exception.NovaException('%s: %s' % (event, said or e))
