@@ -149,6 +149,8 @@ impl Checks<'_> {
             Ok((counts == crate::JobCounts::default()).then_some(()))
         })
         .await?;
+        let removed = self.timed("remove", self.pool.remove(cluster)).await;
+        removed.map_err(|failure| broken("remove of jobs that have ended", &failure))?;
         let demand = self.pool.demand().await.map_err(|failure| broken("demand", &failure))?;
         ensure(demand.iter().all(|shape| shape.request != REQUEST), "finished jobs are shown as demand")?;
         let slot = self.slot_that(machine, "idle again", Slot::is_unclaimed).await?;

@@ -175,8 +175,15 @@ pub(crate) async fn jobs(tools: &Tools, cluster: Cluster) -> Result<JobCounts, F
 /// Removes a cluster's jobs.
 pub(crate) async fn remove(tools: &Tools, cluster: Cluster) -> Result<(), Failure> {
     let id = cluster.0.to_string();
-    tools.run(Call::new("condor_rm", &[&id])).await?;
-    Ok(())
+    let Err(error) = tools.run(Call::new("condor_rm", &[&id])).await else { return Ok(()) };
+    // The same words for jobs that have left the queue and for those of somebody else.
+    if error.complaint().contains("Couldn't find/remove") {
+        if jobs(tools, cluster).await? == JobCounts::default() {
+            return Ok(());
+        }
+        return Err(Failure::new(FailureKind::Auth, error.to_string()));
+    }
+    Err(error.into())
 }
 
 fn parse_jobs(answer: &str) -> Result<JobCounts, Failure> {

@@ -105,6 +105,17 @@ async fn output_is_read_while_it_comes_on_both_sides() {
 }
 
 #[tokio::test]
+async fn jobs_that_have_left_the_queue_are_removed_already() {
+    let dir = tempfile::tempdir().unwrap();
+    tool(dir.path(), "condor_rm", "echo \"Couldn't find/remove all jobs in cluster $1\" >&2; exit 1");
+    tool(dir.path(), "condor_q", "exit 0");
+    let pool = pool(dir.path(), SOON);
+    assert_eq!(pool.remove(Cluster(7)).await, Ok(()));
+    tool(dir.path(), "condor_q", r"printf '5\t1\t7\n'");
+    assert_eq!(pool.remove(Cluster(7)).await.unwrap_err().kind, FailureKind::Auth, "somebody else's");
+}
+
+#[tokio::test]
 async fn an_answer_without_end_is_given_up() {
     let dir = tempfile::tempdir().unwrap();
     tool(dir.path(), "condor_q", "exec yes");

@@ -232,7 +232,9 @@ impl Check<'_> {
                     return None;
                 }
                 let text = match (kind, self.home, text.strip_prefix("~/")) {
-                    (Kind::Path, Some(home), Some(rest)) => home.join(rest).to_string_lossy().into_owned(),
+                    (Kind::Path | Kind::Paths, Some(home), Some(rest)) => {
+                        home.join(rest).to_string_lossy().into_owned()
+                    }
                     _ => text.clone(),
                 };
                 match value::read(kind, &text, &self.folder) {
@@ -243,7 +245,7 @@ impl Check<'_> {
                     }
                 }
             }
-            (Content::List(items), Kind::Texts) => self.texts(key, called, items),
+            (Content::List(items), Kind::Texts | Kind::Paths) => self.texts(key, called, items),
             (Content::List(items), Kind::Rows(section)) => {
                 let rows = items.iter().map(|item| self.row(section, called, item)).collect::<Vec<_>>();
                 Some(Read::Value(Value::Rows(rows.into_iter().flatten().collect())))

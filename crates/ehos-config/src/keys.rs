@@ -63,6 +63,8 @@ pub(crate) enum Kind {
     Text,
     /// One text, or a list of them.
     Texts,
+    /// One path or a list of paths.
+    Paths,
     /// A file or folder; relative to the file it is named in.
     Path,
     /// An address of a web service.

@@ -54,6 +54,9 @@ pub struct CloudSettings {
     pub servers: ServerSettings,
     /// The operator's own template of what a node is told at boot (*`userdata_file`*); relative to the file it is named in.
     pub userdata_file: Option<PathBuf>,
+    /// The operator's own pieces of user-data beside the template (*`userdata_parts`*); relative to the file they are
+    /// named in.
+    pub userdata_parts: Vec<PathBuf>,
     /// What images are built from, name or id (*`ehos.image`*).
     pub base_image: Option<String>,
     /// First part of server names; lower case letters, digits and hyphens (*`project_prefix`*).

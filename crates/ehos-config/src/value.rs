@@ -89,6 +89,7 @@ impl Kind {
             Self::Text => "a text".to_owned(),
             Self::Texts => "a text or a list of texts".to_owned(),
             Self::Path => "a path".to_owned(),
+            Self::Paths => "a path or a list of paths".to_owned(),
             Self::Url => "an address like https://…".to_owned(),
             Self::Secret => "a text (secret)".to_owned(),
             Self::Whole { min, .. } => format!("a whole number, {min} or more"),
@@ -154,6 +155,10 @@ pub(crate) fn read(kind: Kind, text: &str, folder: &Path) -> Result<Value, Optio
         Kind::Text | Kind::FloatingIp => single_line(text).map(Value::Text)?,
         Kind::Texts => single_line(text).map(|text| Value::Texts(vec![text]))?,
         Kind::Path => single_line(text).map(|text| Value::Path(folder.join(text)))?,
+        Kind::Paths => {
+            let path = |text: String| folder.join(text).to_string_lossy().into_owned();
+            single_line(text).map(|text| Value::Texts(vec![path(text)]))?
+        }
         Kind::Url => address(text).map(Value::Text)?,
         Kind::Secret => Value::Secret(single_line(raw)?.into()),
         Kind::Whole { min, max } => Value::Whole(whole(text, min, max)?),

@@ -60,6 +60,7 @@ impl Assembly<'_> {
             backend: backend?,
             servers,
             userdata_file: ehos.path("userdata_file"),
+            userdata_parts: ehos.texts("userdata_parts").into_iter().map(Into::into).collect(),
             base_image: ehos.text("image"),
             project_prefix: project_prefix?,
         })

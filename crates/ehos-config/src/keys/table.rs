@@ -261,6 +261,14 @@ pub(crate) static KEYS: &[Key] = &[
     )
     .example("None")
     .old(&["ehos_daemon.execute_config"]),
+    key(
+        Section::Ehos,
+        "userdata_parts",
+        Kind::Paths,
+        "",
+        "Your own pieces of user-data beside the template: a cloud-config or a script, one or a list.",
+    )
+    .example("# [site.yaml, mount-data.sh]"),
     // The daemon.
     key(
         Section::Daemon,

@@ -358,6 +358,10 @@ fn paths_are_relative_to_their_file() {
     let path = files.write("etc/ehos.yaml", with("ehos:", "  userdata_file: my/execute.yaml"));
     let config = files.load(&[path]).unwrap().config;
     assert_eq!(config.clouds[0].userdata_file, Some(files.folder.path().join("etc/my/execute.yaml")));
+    let path = files.write("etc/ehos.yaml", with("ehos:", "  userdata_parts: [site.yaml, /opt/mount.sh]"));
+    let config = files.load(&[path]).unwrap().config;
+    let expected = [files.folder.path().join("etc/site.yaml"), "/opt/mount.sh".into()];
+    assert_eq!(config.clouds[0].userdata_parts, expected);
     let path = files.write("ehos.yaml", with("ehos:", "  userdata_file: ~/execute.yaml"));
     let config = files.load(&[path]).unwrap().config;
     assert_eq!(config.clouds[0].userdata_file, Some(files.folder.path().join("execute.yaml")));
