@@ -42,6 +42,10 @@ impl Target {
             Attempt::Right(new) => new,
             Attempt::Wrong(others) => {
                 for slot in others {
+                    // What shares a place with a value is the same key of another cloud.
+                    if (slot.section, slot.key) != (order.slot.section, order.slot.key) {
+                        return Err(self.unusual(&order.slot));
+                    }
                     let fill = self.current(&slot);
                     match self.written(&slot, &fill)? {
                         Attempt::Right(new) => self.parsed = *new,

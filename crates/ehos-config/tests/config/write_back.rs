@@ -117,6 +117,12 @@ fn a_value_is_written_in_its_place() {
             "clouds:\n  bergen:\n    image: >\n      GOLD\n      CentOS\n",
             "clouds:\n  bergen:\n    image: gold\n",
         ),
+    ]);
+}
+
+#[test]
+fn names_and_line_ends_stay_what_they_are() {
+    check(vec![
         row(
             "a space before the colon",
             vec![image("gold")],
@@ -295,6 +301,12 @@ fn a_missing_key_is_added_to_its_section() {
             "ehos:\n  flavors:\ncondor: {}\n",
             "ehos:\n  flavors:\n  key: k\ncondor: {}\n",
         ),
+    ]);
+}
+
+#[test]
+fn a_missing_key_is_added_within_braces() {
+    check(vec![
         row(
             "in braces",
             vec![image("gold")],
@@ -343,6 +355,12 @@ fn a_missing_key_is_added_to_its_section() {
             "clouds: {bergen: { # so\n }}\n",
             "clouds: {bergen: {image: gold # so\n }}\n",
         ),
+    ]);
+}
+
+#[test]
+fn a_missing_key_is_added_to_a_section_of_nothing() {
+    check(vec![
         row(
             "in a section of nothing",
             vec![password("a")],
@@ -537,6 +555,18 @@ fn what_others_share_stays_theirs() {
             vec![image("gold")],
             "clouds:\n  bergen: &b\n    image: None\n    x: 1\n  oslo:\n    <<: *b\n    x: 2\n",
             "clouds:\n  bergen: &b\n    image: gold\n    x: 1\n  oslo:\n    <<: *b\n    x: 2\n    image: None\n",
+        ),
+        row(
+            "a common section that a cloud takes as its own",
+            vec![Edit::ehos("key", "k")],
+            "clouds:\n  bergen: {ehos: &e {key: None, network: n}}\n  oslo: {ehos: {<<: *e}}\nehos: *e\n",
+            "clouds:\n  bergen: {ehos: &e {key: None, network: n}}\n  oslo: {ehos: {<<: *e}}\nehos: {<<: *e, key: k}\n",
+        ),
+        row(
+            "a common section that clouds share",
+            vec![Edit::ehos("key", "k")],
+            "ehos: &e\n  network: n\nclouds:\n  bergen:\n    ehos: *e\n  oslo: {ehos: {<<: *e}}\n",
+            "ehos: &e\n  network: n\n  key: k\nclouds:\n  bergen:\n    ehos: {<<: *e, key: None}\n  oslo: {ehos: {<<: *e, key: None}}\n",
         ),
         row(
             "a value that another takes by an alias",
