@@ -590,7 +590,13 @@ fn unusual_files_are_understood_or_left_alone() {
             "an anchor on a list of lines",
             vec![Edit::ehos("security_groups", "g")],
             "ehos:\n  security_groups: &g\n    - a\n  key: k\n",
-            "ehos:\n  security_groups: g\n  key: k\n",
+            "ehos:\n  security_groups: &g g\n  key: k\n",
+        ),
+        row(
+            "an anchor on a list that another cloud uses",
+            vec![Edit::cloud_ehos("bergen", "network", "net")],
+            "clouds:\n  bergen:\n    ehos:\n      network: &n # ours\n        - 'a'\n        - b\n  oslo: {ehos: {network: *n }}\n",
+            "clouds:\n  bergen:\n    ehos:\n      network: &n net # ours\n  oslo: {ehos: {network: [a, b] }}\n",
         ),
         row(
             "a hash within quotes is no comment",
