@@ -70,7 +70,8 @@ pub(super) fn write(parsed: &Parsed, slot: &Slot, fill: &Fill) -> Result<Edited,
         (None, None) => (Vec::new(), inner(), editor.new_section(part, slot.key, fill)?),
     };
     let path = steps.iter().map(|step| step.entry.key.clone()).chain(names).collect();
-    Ok(Edited { text: apply(parsed.text(), splices), path })
+    let text = apply(parsed.text(), splices).ok_or_else(|| editor.unusual(0..0))?;
+    Ok(Edited { text, path })
 }
 
 /// Says that the place of a value is not understood well enough to write there.
@@ -83,13 +84,17 @@ pub(super) fn unusual(parsed: &Parsed, slot: &Slot) -> Refusal {
 
 pub(super) type Splices = Vec<(Range<usize>, String)>;
 
-fn apply(text: &str, mut splices: Splices) -> String {
+/// Puts new texts in place of ranges; `None` where two of these overlap.
+fn apply(text: &str, mut splices: Splices) -> Option<String> {
     splices.sort_by_key(|(range, _)| range.start);
-    let mut text = text.to_owned();
-    for (range, new) in splices.into_iter().rev() {
-        text.replace_range(range, &new);
+    let (mut done, mut at) = (String::with_capacity(text.len()), 0);
+    for (range, new) in splices {
+        done.push_str(text.get(at..range.start)?);
+        done.push_str(&new);
+        at = range.end;
     }
-    text
+    done.push_str(text.get(at..)?);
+    Some(done)
 }
 
 /// What is written behind a key.

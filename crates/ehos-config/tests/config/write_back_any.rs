@@ -158,6 +158,67 @@ fn value() -> impl Strategy<Value = String> {
     text.prop_filter("blanks at the ends are refused", |text| text.trim() == text)
 }
 
+/// What may look like a file, and now and then is one.
+fn scraps() -> impl Strategy<Value = String> {
+    let scraps = [
+        "clouds:",
+        "bergen:",
+        "oslo:",
+        "image:",
+        "condor:",
+        "password:",
+        "ehos:",
+        "network:",
+        "x",
+        "None",
+        "'x'",
+        "\"å\"",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "\n      ",
+        " ",
+        "  ",
+        "\r\n",
+        "\t",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ", ",
+        "- ",
+        "? ",
+        ": ",
+        "&a ",
+        "*a",
+        "<<: *a",
+        "!!str ",
+        "| ",
+        ">-",
+        "# c",
+        " # å",
+        "---\n",
+        "\n...",
+        "\u{feff}",
+        "å🦀",
+        "~",
+        "<X>",
+        "''",
+    ];
+    let scrap = prop::sample::select(scraps.to_vec());
+    let starts = [
+        "",
+        "clouds:\n  bergen:",
+        "clouds: {bergen: {",
+        "x: &a {image: y}\nclouds:\n  bergen:",
+        "condor:",
+        "ehos: {",
+    ];
+    (prop::sample::select(starts.to_vec()), prop::collection::vec(scrap, 0..14))
+        .prop_map(|(start, scraps)| format!("{start}{}", scraps.concat()))
+}
+
 /// Tells whether a text became another by replacing at most `length` bytes and their line ends in one place, or by
 /// insertions alone.
 fn is_kept(before: &str, after: &str, length: usize) -> bool {
@@ -200,6 +261,28 @@ proptest! {
         prop_assert!(comments(&after) >= comments(&before));
         prop_assert_eq!(before.contains("\r\n"), after.contains("\r\n"));
         prop_assert_eq!(after.matches('\n').count() == after.matches("\r\n").count(), after.contains("\r\n"));
+    }
+
+    #[test]
+    fn whatever_stands_there_is_written_right_or_left_alone(before in scraps(), which in 0..4_usize) {
+        let edit = || match which {
+            0 => Edit::cloud("bergen", "image", "it's new"),
+            1 => Edit::ehos("network", vec!["new".to_owned(), "123".to_owned()]),
+            2 => Edit::cloud_ehos("bergen", "network", "new"),
+            _ => Edit::condor("password", SecretString::from("new")),
+        };
+        let files = Files::new();
+        let path = files.write("ehos.yaml", &before);
+        let write = || write_back(std::slice::from_ref(&path), &[edit()]);
+        if let Ok(written) = write() {
+            let after = std::fs::read_to_string(&path).unwrap();
+            prop_assert_eq!(written[0].backup.is_some(), before != after);
+            let again = write().map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!(&again[0].backup, &None, "the value is there now: {}", after);
+            prop_assert!(again[0].line >= 1 && again[0].line <= after.split(['\n', '\r']).count());
+        } else {
+            prop_assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+        }
     }
 }
 
