@@ -1,4 +1,5 @@
-//! Turns the operator's files into valid values, with errors that point at file, line and column.
+//! Turns the operator's files into valid values, with errors that point at file, line and column; writes single values
+//! back into them.
 //!
 //! Deliberately connects to nothing: whether a flavor or an image exists is for the cloud to say.
 

