@@ -75,7 +75,9 @@ pub fn read_console(log: &str) -> Boot {
         return Boot::Up { after: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) };
     }
     if lines.iter().any(|line| line.contains("Cloud-init v. ") && line.contains(" finished at ")) {
-        let why = format!("cloud-init has ended without {UP:?}: it has not read the user-data, or took it for another");
+        let why = format!(
+            "cloud-init has ended without {UP:?}: it has not read the user-data, or took it for another"
+        );
         return Boot::Failed { why };
     }
     Boot::Going
@@ -253,7 +255,11 @@ mod tests {
             ("", Boot::Going, "nothing yet"),
             ("[    0.000000] Linux version 6.12\r\n", Boot::Going, "the kernel"),
             ("The EHOS vm is up after 34.21 seconds\n", up(34.21), "plainly"),
-            ("[   34.215671] cloud-init[512]: The EHOS vm is up after 34.21 seconds\r\n", up(34.21), "with a prefix"),
+            (
+                "[   34.215671] cloud-init[512]: The EHOS vm is up after 34.21 seconds\r\n",
+                up(34.21),
+                "with a prefix",
+            ),
             ("\u{1b}[0;32mThe EHOS vm is up after\u{1b}[0m 34.21 seconds", up(34.21), "in colour"),
             ("The EHOS vm [   12.345678] random: crng init done\nis up after 9 seconds\n", up(9.0), "split"),
             (
@@ -277,11 +283,18 @@ mod tests {
             ("[   12.345678] cloud-init[9]: EHOS image: FAILED: no signing key", "no signing key"),
             ("EHOS master: FAILED: HTCondor does not start", "HTCondor does not start"),
             ("util.py[WARNING]: Running module ntp (<module 'x'>) failed", "cloud-init's module ntp failed"),
-            ("[\u{1b}[0;1;31mFAILED\u{1b}[0m] Failed to start cloud-final.service", "Failed to start cloud-final.service"),
+            (
+                "[\u{1b}[0;1;31mFAILED\u{1b}[0m] Failed to start cloud-final.service",
+                "Failed to start cloud-final.service",
+            ),
         ] {
             assert_eq!(failed(&format!("{log}{up}")), expected);
         }
-        assert_eq!(failed("Running module runcmd (x) failed\nEHOS image: FAILED: why"), "why", "ours says more");
+        assert_eq!(
+            failed("Running module runcmd (x) failed\nEHOS image: FAILED: why"),
+            "why",
+            "ours says more"
+        );
         assert!(failed("Cloud-init v. 25.1 finished at now. Up 9 seconds").contains("has ended without"));
     }
 
@@ -302,11 +315,18 @@ mod tests {
 
     #[test]
     fn the_marks_of_an_image_are_read() {
-        let marks = |htcondor: Option<&str>, clean| ImageMarks { htcondor: htcondor.map(str::to_owned), clean };
+        let marks =
+            |htcondor: Option<&str>, clean| ImageMarks { htcondor: htcondor.map(str::to_owned), clean };
         for (log, expected) in [
             ("", marks(None, false)),
-            ("EHOS image: container runtime: none\r\nEHOS image: HTCondor 25.0.4 is installed\r\n", marks(Some("25.0.4"), false)),
-            ("[ 9.123456] sh[1]: EHOS image: HTCondor 23.9.6 is installed\nEHOS image: clean\n", marks(Some("23.9.6"), true)),
+            (
+                "EHOS image: container runtime: none\r\nEHOS image: HTCondor 25.0.4 is installed\r\n",
+                marks(Some("25.0.4"), false),
+            ),
+            (
+                "[ 9.123456] sh[1]: EHOS image: HTCondor 23.9.6 is installed\nEHOS image: clean\n",
+                marks(Some("23.9.6"), true),
+            ),
             ("EHOS im[    9.123456] usb 1-1\nage: clean\n", marks(None, true)),
             ("EHOS image: cleaning\nEHOS image: HTCondor is installed", marks(None, false)),
         ] {

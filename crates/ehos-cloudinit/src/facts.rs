@@ -12,7 +12,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::TemplateError;
-use crate::values::{NAME, expect, is_domain, is_host, is_label, is_name, is_password, is_token, is_trust_domain};
+use crate::values::{
+    NAME, expect, is_domain, is_host, is_label, is_name, is_password, is_token, is_trust_domain,
+};
 
 const LABEL: &str = "lower case letters, digits and hyphens, at most 63";
 
@@ -37,12 +39,18 @@ impl Secret<'_> {
     fn value(&self) -> Result<&str, TemplateError> {
         let (secret, allowed, expected): (_, fn(&str) -> bool, _) = match self {
             Self::Token(token) => (token, is_token, "the letters, digits and _-. of an IDTOKEN, on one line"),
-            Self::Password(password) => {
-                (password, is_password, "letters, digits and ._-+=/@:, with a letter or digit first, on one line")
-            }
+            Self::Password(password) => (
+                password,
+                is_password,
+                "letters, digits and ._-+=/@:, with a letter or digit first, on one line",
+            ),
         };
         let value = secret.expose_secret();
-        if allowed(value) { Ok(value) } else { Err(TemplateError::Value { tag: self.tag(), value: None, expected }) }
+        if allowed(value) {
+            Ok(value)
+        } else {
+            Err(TemplateError::Value { tag: self.tag(), value: None, expected })
+        }
     }
 }
 

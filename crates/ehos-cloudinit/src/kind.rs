@@ -58,9 +58,12 @@ impl Kind {
 
     /// What the rest of EHOS relies on; the image may bring it instead, so its absence is no error.
     pub(crate) const fn wanted(self) -> &'static [(&'static str, &'static str)] {
-        const MARK: (&str, &str) = ("The EHOS vm is up after", "without it nobody sees when the server is ready");
-        const HOSTS: (&str, &str) =
-            ("manage_etc_hosts", "without it condor_master may wait minutes for the server's own name to resolve");
+        const MARK: (&str, &str) =
+            ("The EHOS vm is up after", "without it nobody sees when the server is ready");
+        const HOSTS: (&str, &str) = (
+            "manage_etc_hosts",
+            "without it condor_master may wait minutes for the server's own name to resolve",
+        );
         match self {
             Self::Base => &[MARK, ("EHOS image:", "without it nobody sees whether the image is good")],
             Self::Execute => &[

@@ -80,8 +80,12 @@ impl Translated {
 
 /// Translates a template; `fill` gives what is put in an old tag's place, and none leaves the tag as it is.
 pub(crate) fn translate(source: &str, fill: impl Fn(Old) -> Option<String>) -> Translated {
-    let mut out =
-        Translated { text: String::with_capacity(source.len()), found: Vec::new(), files: None, shifts: Vec::new() };
+    let mut out = Translated {
+        text: String::with_capacity(source.len()),
+        found: Vec::new(),
+        files: None,
+        shifts: Vec::new(),
+    };
     // Tags of handlebars and of jinja may span lines.
     let mut until: Option<&str> = None;
     for (number, line) in (1..).zip(source.split_inclusive('\n')) {
@@ -92,7 +96,7 @@ pub(crate) fn translate(source: &str, fill: impl Fn(Old) -> Option<String>) -> T
         }
         let comment = line.trim_start().starts_with('#');
         let (mut rest, start) = (line, out.text.len());
-        while let Some(brace) = rest.find(['{', '}']) {
+        while let Some(brace) = rest.find(['{', '}', '%']) {
             let (before, at) = rest.split_at(brace);
             out.text.push_str(before);
             let taken = if let Some(end) = until {
@@ -104,11 +108,16 @@ pub(crate) fn translate(source: &str, fill: impl Fn(Old) -> Option<String>) -> T
                 until = Some(end);
                 begin.len()
             } else if let Some(old) = old_at(at).filter(|_| !comment && !before.ends_with(['$', '\\'])) {
-                let (column, length) = (line[..line.len() - at.len()].chars().count() + 1, old.name.len() + 2);
+                let (column, length) =
+                    (line[..line.len() - at.len()].chars().count() + 1, old.name.len() + 2);
                 if let Some(new) = fill(old) {
                     out.text.push_str(&new);
                     let behind = out.text[start..].chars().count() + 1;
-                    out.shifts.push((number, behind, length.cast_signed() - new.chars().count().cast_signed()));
+                    out.shifts.push((
+                        number,
+                        behind,
+                        length.cast_signed() - new.chars().count().cast_signed(),
+                    ));
                 } else {
                     out.text.push_str(&at[..length]);
                 }
@@ -156,7 +165,9 @@ pub(crate) fn insert_files(text: &str, files: &[&str]) -> Result<String, usize> 
         .find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
         .filter(|line| line.trim_start().starts_with('-'));
     let indent = first.map_or(2, |line| line.len() - line.trim_start().len());
-    out.splice(key + 1..key + 1, block(indent));
+    let after = out.split_off(key + 1);
+    out.extend(block(indent));
+    out.extend(after);
     Ok(out.join("\n") + "\n")
 }
 
@@ -187,7 +198,11 @@ mod tests {
         for (source, expected, row) in [
             ("a: {master_ip}", "a: {{host_ip}}", "the master"),
             ("a: {host_ip}", "a: {{host_ip}}", "the same"),
-            ("a: x{uid_domain}y{password}", "a: x{{uid_domain}}y{{password}}", "within a word, two in a line"),
+            (
+                "a: x{uid_domain}y{password}",
+                "a: x{{uid_domain}}y{{password}}",
+                "within a word, two in a line",
+            ),
             ("a: {{b {master_ip}", "a: {{b {master_ip}", "inside a tag that is not closed"),
             ("a: {{host_ip}} {host_ip}", "a: {{host_ip}} {{host_ip}}", "behind a tag of today"),
             ("a: {{{host_ip}}}", "a: {{{host_ip}}}", "in three braces"),
@@ -196,7 +211,11 @@ mod tests {
             ("a: ${host_ip}", "a: ${host_ip}", "a shell's variable"),
             ("a: \\{host_ip}", "a: \\{host_ip}", "escaped"),
             ("  # a: {password}", "  # a: {password}", "a comment"),
-            ("a: ${HOME} {} {a,b} {ip_range} awk '{print $1}'", "a: ${HOME} {} {a,b} {ip_range} awk '{print $1}'", "others'"),
+            (
+                "a: ${HOME} {} {a,b} {ip_range} awk '{print $1}'",
+                "a: ${HOME} {} {a,b} {ip_range} awk '{print $1}'",
+                "others'",
+            ),
             ("a: }{master_ip}}", "a: }{{host_ip}}}", "beside braces"),
             ("  #{write_files}\nx", "  #\nx", "the place for files"),
             ("a: '#{write_files}'", "a: '#{write_files}'", "not alone on its line"),
@@ -221,10 +240,26 @@ mod tests {
     fn files_are_put_where_the_list_is() {
         let files = ["- path: /a", "  content: |", "    x", "", "- path: /b"];
         for (text, expected, row) in [
-            ("a: b\nwrite_files:\n-   path: /c\nd: e\n", "a: b\nwrite_files:\n- path: /a\n  content: |\n    x\n\n- path: /b\n-   path: /c\nd: e\n", "at the margin"),
-            ("write_files: # mine\n\n    # c\n    - path: /c", "write_files: # mine\n    - path: /a\n      content: |\n        x\n\n    - path: /b\n\n    # c\n    - path: /c\n", "indented"),
-            ("write_files:\n#\na: b\n", "write_files:\n  - path: /a\n    content: |\n      x\n\n  - path: /b\n#\na: b\n", "an empty list"),
-            ("a: b", "a: b\nwrite_files:\n  - path: /a\n    content: |\n      x\n\n  - path: /b\n", "no list"),
+            (
+                "a: b\nwrite_files:\n-   path: /c\nd: e\n",
+                "a: b\nwrite_files:\n- path: /a\n  content: |\n    x\n\n- path: /b\n-   path: /c\nd: e\n",
+                "at the margin",
+            ),
+            (
+                "write_files: # mine\n\n    # c\n    - path: /c",
+                "write_files: # mine\n    - path: /a\n      content: |\n        x\n\n    - path: /b\n\n    # c\n    - path: /c\n",
+                "indented",
+            ),
+            (
+                "write_files:\n#\na: b\n",
+                "write_files:\n  - path: /a\n    content: |\n      x\n\n  - path: /b\n#\na: b\n",
+                "an empty list",
+            ),
+            (
+                "a: b",
+                "a: b\nwrite_files:\n  - path: /a\n    content: |\n      x\n\n  - path: /b\n",
+                "no list",
+            ),
         ] {
             assert_eq!(insert_files(text, &files).as_deref(), Ok(expected), "{row}");
         }
@@ -233,6 +268,9 @@ mod tests {
 
     #[test]
     fn our_own_files_are_found() {
-        assert_eq!(files_of("a: b\nwrite_files:\n  - path: /a\n    x: y\n\n  # z\n  - b\n\nruncmd: c\n"), ["- path: /a", "  x: y", "", "# z", "- b", ""]);
+        assert_eq!(
+            files_of("a: b\nwrite_files:\n  - path: /a\n    x: y\n\n  # z\n  - b\n\nruncmd: c\n"),
+            ["- path: /a", "  x: y", "", "# z", "- b", ""]
+        );
     }
 }

@@ -52,7 +52,9 @@ impl Type {
             "#cloud-config-jsonp" | "#part-handler" => {
                 Err("it could undo what EHOS tells the server; a #cloud-config can only add to it")
             }
-            _ => Err("expected #cloud-config, #!, #cloud-boothook, #include or ## template: jinja on the first line"),
+            _ => Err(
+                "expected #cloud-config, #!, #cloud-boothook, #include or ## template: jinja on the first line",
+            ),
         }
     }
 }
@@ -113,8 +115,10 @@ fn pieces(text: &str) -> Result<Vec<String>, Problem> {
     let what = "expected a list of texts, or of keys content: with a text";
     let archive: Value = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| Problem::whole(format!("not valid YAML: {}", cloud_config::words_of(&error))))?;
-    let entries = archive.as_array().filter(|entries| !entries.is_empty()).ok_or_else(|| Problem::whole(what))?;
-    let content = |entry: &Value| entry.as_str().or_else(|| entry.get("content")?.as_str()).map(str::to_owned);
+    let entries =
+        archive.as_array().filter(|entries| !entries.is_empty()).ok_or_else(|| Problem::whole(what))?;
+    let content =
+        |entry: &Value| entry.as_str().or_else(|| entry.get("content")?.as_str()).map(str::to_owned);
     entries
         .iter()
         .map(|entry| {
@@ -162,12 +166,24 @@ mod tests {
             ("hello", "site.yaml:1:1: expected #cloud-config, #!, ", "no type"),
             ("#part-handler", "site.yaml:1:1: it could undo what EHOS tells", "code inside cloud-init"),
             ("#cloud-config\na: [", "site.yaml:", "YAML"),
-            ("#cloud-config\nrun_cmd: []", "site.yaml:2:1: cloud-init knows no run_cmd; did you mean runcmd?", "a key"),
+            (
+                "#cloud-config\nrun_cmd: []",
+                "site.yaml:2:1: cloud-init knows no run_cmd; did you mean runcmd?",
+                "a key",
+            ),
             ("#cloud-config\n- a", "site.yaml: expected keys", "a list"),
             ("#cloud-config-archive\na: b", "site.yaml: expected a list of texts", "an archive that is none"),
             ("#cloud-config-archive\n- [a]", "site.yaml: expected a list of texts", "a list in an archive"),
-            ("#cloud-config-archive\n- 'run_cmd: []'", "site.yaml, piece 1:2:1: cloud-init knows no run_cmd", "inside"),
-            ("#cloud-config-archive\n- {type: text/part-handler, content: x}", "site.yaml, piece 1:1:1: expected", "a type"),
+            (
+                "#cloud-config-archive\n- 'run_cmd: []'",
+                "site.yaml, piece 1:2:1: cloud-init knows no run_cmd",
+                "inside",
+            ),
+            (
+                "#cloud-config-archive\n- {type: text/part-handler, content: x}",
+                "site.yaml, piece 1:1:1: expected",
+                "a type",
+            ),
         ] {
             assert!(message(text).starts_with(expected), "{row}: {}", message(text));
         }
@@ -181,7 +197,11 @@ mod tests {
         let kinds: Vec<_> = parts.iter().map(|part| (part.name.as_str(), part.kind)).collect();
         assert_eq!(
             kinds,
-            [("a, piece 1", Type::Script), ("a, piece 2", Type::CloudConfig), ("a, piece 3", Type::CloudConfig)]
+            [
+                ("a, piece 1", Type::Script),
+                ("a, piece 2", Type::CloudConfig),
+                ("a, piece 3", Type::CloudConfig)
+            ]
         );
         assert!(!format!("{parts:?}").contains("true"));
     }

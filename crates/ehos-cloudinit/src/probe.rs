@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn a_probe_takes_its_own_job_alone() {
-        let text = |mode| probe_part(mode, &NodeId::new("ehos-probe-1")).unwrap().text.expose_secret().to_owned();
+        let text =
+            |mode| probe_part(mode, &NodeId::new("ehos-probe-1")).unwrap().text.expose_secret().to_owned();
         for mode in [ProbeMode::Pool, ProbeMode::Alone] {
             let text = text(mode);
             assert!(text.starts_with("#cloud-boothook\n#!/bin/sh\n"), "{text}");
@@ -77,7 +78,9 @@ mod tests {
             assert!(!text.contains("__NODE__"));
         }
         assert!(!text(ProbeMode::Pool).contains("DAEMON_LIST"));
-        assert!(text(ProbeMode::Alone).contains("\nDAEMON_LIST = MASTER COLLECTOR NEGOTIATOR SCHEDD STARTD\n"));
+        assert!(
+            text(ProbeMode::Alone).contains("\nDAEMON_LIST = MASTER COLLECTOR NEGOTIATOR SCHEDD STARTD\n")
+        );
         assert!(probe_part(ProbeMode::Pool, &NodeId::new("a\"b")).is_err());
     }
 
@@ -89,7 +92,10 @@ mod tests {
             ("EHOS probe: passed\r\n", Probe::Passed),
             ("EHOS probe: passed over\n", Probe::Going),
             ("EHOS probe: FAILED: no slot | StartLog: x\n", failed("no slot | StartLog: x")),
-            ("Running module runcmd (x) failed\nEHOS probe: passed\n", failed("cloud-init's module runcmd failed")),
+            (
+                "Running module runcmd (x) failed\nEHOS probe: passed\n",
+                failed("cloud-init's module runcmd failed"),
+            ),
         ] {
             assert_eq!(read_probe(log), expected, "{log}");
         }

@@ -34,7 +34,13 @@ pub(crate) fn of_old(found: &[(usize, usize, Old)], kind: Kind) -> (BTreeSet<&'s
             Some(tag) => drop(used.insert(*tag)),
             // A master knows its own address.
             None if kind == Kind::Master && old.tag == "host_ip" => {}
-            None => problems.push(Problem::at(*line, *column, format!("{kind} is not told any {{{}}}", old.name))),
+            None => {
+                problems.push(Problem::at(
+                    *line,
+                    *column,
+                    format!("{kind} is not told any {{{}}}", old.name),
+                ));
+            }
         }
     }
     (used, problems)
@@ -45,7 +51,10 @@ pub(crate) fn missing(used: &BTreeSet<&'static str>, kind: Kind) -> Vec<Problem>
     let missing = kind.required().iter().filter(|one_of| !one_of.iter().any(|tag| used.contains(tag)));
     missing
         .map(|one_of| {
-            Problem::whole(format!("the tag {} is missing; without it no server becomes {kind}", one_of.join(" or ")))
+            Problem::whole(format!(
+                "the tag {} is missing; without it no server becomes {kind}",
+                one_of.join(" or ")
+            ))
         })
         .collect()
 }
@@ -75,7 +84,9 @@ impl Walk {
     fn expression(&mut self, tag: &HelperTemplate, line: usize, column: usize) {
         match (tag.name.as_name(), tag.params.as_slice()) {
             (_, []) if tag.hash.is_empty() => self.tag(&tag.name, line, column),
-            (Some(function), [param]) if FUNCTIONS.contains(&function) && tag.hash.is_empty() => self.tag(param, line, column),
+            (Some(function), [param]) if FUNCTIONS.contains(&function) && tag.hash.is_empty() => {
+                self.tag(param, line, column);
+            }
             _ => self.problem(line, column, SHAPES),
         }
     }

@@ -20,7 +20,8 @@ pub(crate) fn expect(
     Err(TemplateError::Value { tag, value: Some(value.to_owned()), expected })
 }
 
-pub(crate) const NAME: &str = "letters, digits, spaces and ._-+/@:()= with a letter or digit first, at most 255";
+pub(crate) const NAME: &str =
+    "letters, digits, spaces and ._-+/@:()= with a letter or digit first, at most 255";
 
 /// A label of a domain name (RFC 1123), in lower case.
 pub(crate) fn is_label(text: &str) -> bool {
@@ -93,7 +94,11 @@ mod tests {
                 &["bed.test", "192.0.2.1:9618", "[2001:db8::1]:9618", "cm:9618"],
                 &["", "a b:1", "a:b", "a:1\n", "a: 1"],
             ),
-            (is_password, &["a", "Zm9v+/9=", "a.b:c"], &["", "a b", "-a", "a:", "a'", "a$b", "a#", "a;b", "a\n"]),
+            (
+                is_password,
+                &["a", "Zm9v+/9=", "a.b:c"],
+                &["", "a b", "-a", "a:", "a'", "a$b", "a#", "a;b", "a\n"],
+            ),
             (is_token, &["eyJ.x_-y.Z"], &["", "a b", "a\n", "a=", "a:b", "\""]),
             (
                 is_name,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use ehos_cloud::{Cloud, OpenStackCloud};
-use ehos_cloudinit::{NodeFacts, Template, find_template};
+use ehos_cloudinit::{Kind, NodeFacts, Secret, Template, find_template};
 use ehos_condor::{CondorPool, CondorSettings, Pool};
 use ehos_config::{Authentication, Backend, CloudSettings, Config};
 use ehos_model::{CloudName, NodeId, PoolId};
@@ -104,7 +104,7 @@ fn prove(template: &Template, config: &Config, cloud: &CloudSettings) -> anyhow:
             host_ip: config.condor.host_ip.as_deref().unwrap_or(EMBEDDED_MASTER),
             uid_domain: "example.org",
             trust_domain: "example.org",
-            token: &SecretString::from("token"),
+            secret: Secret::Token(&SecretString::from("token")),
             update_interval: update_interval(config.policy.lost_timeout),
         })?;
     }
@@ -117,7 +117,7 @@ fn templates(config: &Config) -> anyhow::Result<BTreeMap<CloudName, Template>> {
     for cloud in &config.clouds {
         let found = find_template("execute.yaml", cloud.userdata_file.as_deref())?;
         let origin = found.origin.to_string();
-        let template = Template::parse(&origin, &found.text)?;
+        let template = Template::parse(Kind::Execute, &origin, &found.text)?;
         log::info!("the nodes of {} boot from {origin}", cloud.name);
         for warning in template.warnings() {
             log::warn!("{origin}: {warning}");

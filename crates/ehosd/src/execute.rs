@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ehos_cloud::{Cloud, ServerOrder};
-use ehos_cloudinit::{NodeFacts, Template};
+use ehos_cloudinit::{NOVA_BASE64_LIMIT, NodeFacts, Secret, Template};
 use ehos_condor::Pool;
 use ehos_model::{
     CloudName, Failure, FailureKind, FlavorName, Machine, NodeId, PoolId, Role, Snapshot, Timestamp,
 };
 use ehos_scaler::{Action, Outcome, Plan, Step};
+use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -163,10 +164,17 @@ async fn create(
         host_ip: &hands.join.master,
         uid_domain: &domains.uid,
         trust_domain: &domains.trust,
-        token: &token,
+        secret: Secret::Token(&token),
         update_interval: hands.join.update_interval,
     };
     let user_data = template.render_node(&facts).map_err(|error| Failure::rejected(error.to_string()))?;
+    // An order carries text, so that it cannot be compressed.
+    let length = user_data.expose_secret().len().div_ceil(3) * 4;
+    if length > NOVA_BASE64_LIMIT {
+        return Err(Failure::rejected(format!(
+            "the user-data is too large: {length} characters in base64; Nova takes {NOVA_BASE64_LIMIT}"
+        )));
+    }
     let order = ServerOrder { node: node.clone(), role: Role::Execute, flavor: flavor.clone(), user_data };
     seller.create(&order).await.map(drop)
 }
