@@ -96,7 +96,7 @@ pub(crate) fn translate(source: &str, fill: impl Fn(Old) -> Option<String>) -> T
         }
         let comment = line.trim_start().starts_with('#');
         let (mut rest, start) = (line, out.text.len());
-        while let Some(brace) = rest.find(['{', '}']) {
+        while let Some(brace) = rest.find(['{', '}', '%']) {
             let (before, at) = rest.split_at(brace);
             out.text.push_str(before);
             let taken = if let Some(end) = until {
@@ -165,7 +165,9 @@ pub(crate) fn insert_files(text: &str, files: &[&str]) -> Result<String, usize> 
         .find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
         .filter(|line| line.trim_start().starts_with('-'));
     let indent = first.map_or(2, |line| line.len() - line.trim_start().len());
-    out.splice(key + 1..key + 1, block(indent));
+    let after = out.split_off(key + 1);
+    out.extend(block(indent));
+    out.extend(after);
     Ok(out.join("\n") + "\n")
 }
 

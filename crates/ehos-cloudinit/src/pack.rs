@@ -92,7 +92,7 @@ fn multipart(main: &Part, parts: &[Part]) -> String {
     let mut out = format!(
         "Content-Type: multipart/mixed; boundary=\"{boundary}\"\nMIME-Version: 1.0\nNumber-Attachments: "
     );
-    let _ = write!(out, "{}\n", parts.len() + 1);
+    let _ = writeln!(out, "{}", parts.len() + 1);
     for (number, part) in std::iter::once(main).chain(parts).enumerate() {
         let text = part.text.expose_secret();
         let encoding = if is_plain(text) { "7bit" } else { "base64" };
@@ -200,12 +200,12 @@ mod tests {
         let TemplateError::TooLarge { bytes, compressed, base64, limit, .. } = error else {
             panic!("{error}")
         };
-        assert_eq!((bytes, limit), (90_029, 65_535));
+        assert_eq!((bytes, limit), (90_030, 65_535));
         assert!(compressed < bytes && base64 > limit && base64 == compressed.div_ceil(3) * 4);
         let message = error.to_string();
         assert!(
             message
-                .starts_with("execute.yaml: the user-data is too large: 90029 bytes, and compressed still "),
+                .starts_with("execute.yaml: the user-data is too large: 90030 bytes, and compressed still "),
             "{message}"
         );
     }

@@ -35,7 +35,11 @@ pub(crate) fn of_old(found: &[(usize, usize, Old)], kind: Kind) -> (BTreeSet<&'s
             // A master knows its own address.
             None if kind == Kind::Master && old.tag == "host_ip" => {}
             None => {
-                problems.push(Problem::at(*line, *column, format!("{kind} is not told any {{{}}}", old.name)))
+                problems.push(Problem::at(
+                    *line,
+                    *column,
+                    format!("{kind} is not told any {{{}}}", old.name),
+                ));
             }
         }
     }
@@ -81,7 +85,7 @@ impl Walk {
         match (tag.name.as_name(), tag.params.as_slice()) {
             (_, []) if tag.hash.is_empty() => self.tag(&tag.name, line, column),
             (Some(function), [param]) if FUNCTIONS.contains(&function) && tag.hash.is_empty() => {
-                self.tag(param, line, column)
+                self.tag(param, line, column);
             }
             _ => self.problem(line, column, SHAPES),
         }

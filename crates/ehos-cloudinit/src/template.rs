@@ -352,15 +352,21 @@ fn unwise(kind: Kind, text: &str, with_files: bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EXECUTE_YAML, Place};
+    use crate::{BASE_YAML, Place};
 
     const TOKEN: &str = "aaa.bbb-_.ccc";
 
     /// The least that is valid, before the lines of a test.
     const LEAST: &str = "#cloud-config\nhostname: {{node}}\nruncmd: [[join, {{host_ip}}, {{token}}]]\n# MAXJOBRETIREMENTTIME EhosNode\n";
 
+    /// As the execute.yaml of the Python EHOS was, shortened.
+    const OLD: &str = "#cloud-config\nfinal_message: \"The EHOS vm is up after $UPTIME seconds\"\nwrite_files:\n-   \
+                       content: |\n        CONDOR_HOST = {master_ip}\n        COLLECTOR_NAME = $(CONDOR_HOST)\n        \
+                       UID_DOMAIN = {uid_domain}\n    path: /etc/condor/config.d/00personal_condor.config\nruncmd:\n  - \
+                       systemctl start condor\n";
+
     fn parse(more: &str) -> Result<Template, TemplateError> {
-        Template::parse("t.yaml", &format!("{LEAST}{more}"))
+        Template::parse(Kind::Execute, "t.yaml", &format!("{LEAST}{more}"))
     }
 
     fn message<T: fmt::Debug>(result: Result<T, TemplateError>) -> String {
@@ -368,6 +374,10 @@ mod tests {
     }
 
     fn render(template: &Template, gpus: u32, token: &str) -> Result<String, TemplateError> {
+        render_with(template, gpus, Secret::Token(&token.into()))
+    }
+
+    fn render_with(template: &Template, gpus: u32, secret: Secret<'_>) -> Result<String, TemplateError> {
         let facts = NodeFacts {
             pool: &"pool".into(),
             node: &"n1".into(),
@@ -377,7 +387,7 @@ mod tests {
             host_ip: "192.0.2.7",
             uid_domain: "example.org",
             trust_domain: "example.org",
-            token: &token.into(),
+            secret,
             update_interval: Duration::from_mins(1),
         };
         template.render_node(&facts).map(|text| text.expose_secret().to_owned())
@@ -388,7 +398,7 @@ mod tests {
         for (more, expected, row) in [
             (
                 "fqdn: {{nod}}\n",
-                "t.yaml:5:7: unknown tag nod; did you mean node?; known are pool, node, cloud",
+                "t.yaml:5:7: unknown tag nod; did you mean node?; known for an execute node are pool, node, cloud",
                 "a slip of the pen",
             ),
             (
@@ -410,7 +420,12 @@ mod tests {
                 "t.yaml:5:4: unknown tag master_ip; write {{host_ip}}; known",
                 "an old name",
             ),
-            ("a: {{password}}\n", "t.yaml:5:4: unknown tag password; write {{b64 token}}", "another"),
+            (
+                "a: {uid_domain} {{x}}\n",
+                "t.yaml:5:17: unknown tag x;",
+                "behind a tag of the old form, where columns are shifted",
+            ),
+            ("a: {uid_domain} {{x\n", "t.yaml:", "the same, not closed"),
             (
                 "a: {{node\n",
                 "t.yaml:6:1: the template cannot be read up to here: expected {{tag}}",
@@ -430,39 +445,215 @@ mod tests {
 
     #[test]
     fn all_wrong_tags_are_told_at_once() {
-        let message =
-            message(Template::parse("t.yaml", "#cloud-config\na: {{x}}\nb: {master_ip}\nc: {{y}}\n"));
+        let message = message(Template::parse(
+            Kind::Execute,
+            "t.yaml",
+            "#cloud-config\na: {{x}}\nb: {host}\nc: {{y}}\n",
+        ));
         let starts: Vec<_> = message.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
-        assert_eq!(starts, ["t.yaml:2:4:", "t.yaml:3:4:", "t.yaml:4:4:", "t.yaml:", "t.yaml:", "t.yaml:"]);
-        for missing in ["node", "host_ip", "token"] {
+        assert_eq!(starts, ["t.yaml:2:4:", "t.yaml:4:4:", "t.yaml:", "t.yaml:", "t.yaml:"]);
+        for missing in ["node", "host_ip", "token or password"] {
             assert!(message.contains(&format!("the tag {missing} is missing")), "{message}");
         }
     }
 
     #[test]
-    fn tags_of_the_old_form_are_refused_and_look_alikes_left_alone() {
-        for (more, refused) in [
-            ("a: {master_ip}\n", true),
-            ("a: x{uid_domain}\n", true),
-            ("a: '{password}'\n", true),
-            ("a: {host_ip}\n", true),
-            ("#{write_files}\n", true),
-            ("a: ${host_ip}\n", false),
-            ("a: \\{host_ip}\n", false),
-            ("a: {{host_ip}}\n", false),
-            ("a: {{{host_ip}}}\n", false),
-            ("a: ${HOME} {} {a,b} awk '{print $1}'\n", false),
+    fn a_template_of_the_old_form_joins() {
+        let template = Template::parse(Kind::Execute, "old.yaml", OLD).unwrap();
+        let warnings = template.warnings().join("\n");
+        for expected in [
+            "{master_ip} in line 5 is a tag of the old form; write {{host_ip}}",
+            "{uid_domain} in line 7 is a tag of the old form; write {{uid_domain}}",
+            "so the files of execute.yaml are put into it",
+            "\"manage_etc_hosts\" is not in it",
         ] {
-            let message = parse(more).map_or_else(|error| error.to_string(), |_| String::new());
-            assert_eq!(message.contains("of the old form; write "), refused, "{more}{message}");
+            assert!(warnings.contains(expected), "{expected}: {warnings}");
         }
+        assert!(!warnings.contains("EhosNode"), "our files bring it: {warnings}");
+        let text = render(&template, 0, TOKEN).unwrap();
+        let yaml: Value = serde_saphyr::from_str(&text).unwrap();
+        let files = yaml["write_files"].as_array().unwrap();
+        let paths: Vec<_> = files.iter().map(|file| file["path"].as_str().unwrap()).collect();
+        assert_eq!(
+            paths,
+            [
+                "/etc/condor/config.d/90-ehos.conf",
+                "/etc/condor/tokens.d/ehos",
+                "/etc/condor/config.d/00personal_condor.config"
+            ]
+        );
+        assert!(files[0]["content"].as_str().unwrap().contains("EhosNode = \"n1\"\n"));
+        assert_eq!(
+            files[2]["content"],
+            "CONDOR_HOST = 192.0.2.7\nCOLLECTOR_NAME = $(CONDOR_HOST)\nUID_DOMAIN = example.org\n"
+        );
+        assert_eq!(yaml["runcmd"][0], "systemctl start condor");
+    }
+
+    #[test]
+    fn the_place_for_files_is_taken_whatever_else_is_told() {
+        let text = format!("{LEAST}write_files:\n#{{write_files}}\n");
+        let template = Template::parse(Kind::Execute, "t.yaml", &text).unwrap();
+        let warnings = template.warnings();
+        assert!(warnings[0].starts_with("#{write_files} in line 6 is a tag of the old form"), "{warnings:?}");
+        let yaml: Value = serde_saphyr::from_str(&render(&template, 0, TOKEN).unwrap()).unwrap();
+        assert_eq!(yaml["write_files"].as_array().unwrap().len(), 2);
+        let message =
+            message(Template::parse(Kind::Execute, "t.yaml", &text.replace("files:\n#", "files: [] # x\n#")));
+        assert!(message.starts_with("t.yaml:5:1: write_files is not a list with"), "{message}");
+    }
+
+    #[test]
+    fn a_template_is_for_the_secret_that_it_names() {
+        let password = SecretString::from("hunter2");
+        let with = |text: &str, secret| {
+            render_with(&Template::parse(Kind::Execute, "t.yaml", text).unwrap(), 0, secret)
+        };
+        let old = format!("{OLD}  - condor_store_cred -p {{password}} -f x\n");
+        let text = with(&old, Secret::Password(&password)).unwrap();
+        assert!(text.contains("\n  - condor_store_cred -p hunter2 -f x\n"), "{text}");
+        assert!(text.contains("path: /etc/condor/passwords.d/POOL\n") && !text.contains("tokens.d/ehos"));
+        let token = SecretString::from(TOKEN);
+        let message = message(with(&old, Secret::Token(&token)));
+        assert!(
+            message.starts_with("t.yaml: the tag password cannot be filled: with authentication: idtokens"),
+            "{message}"
+        );
+        let error = with(LEAST, Secret::Password(&password)).unwrap_err();
+        assert!(matches!(error, TemplateError::Secret { tag: "token", .. }), "{error}");
+        let both = LEAST.replace("{{token}}", "{{#if token}}{{token}}{{else}}{{password}}{{/if}}");
+        assert!(with(&both, Secret::Token(&token)).unwrap().contains(TOKEN));
+        assert!(with(&both, Secret::Password(&password)).unwrap().contains("hunter2"));
+        let ours = with(EXECUTE_YAML, Secret::Password(&password)).unwrap();
+        assert!(
+            ours.contains("SEC_DEFAULT_AUTHENTICATION_METHODS = FS, PASSWORD\n")
+                && ours.contains("\"ttjQm7vfjA==\"")
+        );
+        let neither =
+            Template::parse(Kind::Execute, "t", &LEAST.replace("{{token}}", "{{token}}{{password}}"));
+        assert!(matches!(neither, Err(TemplateError::Secret { .. })), "{neither:?}");
+    }
+
+    #[test]
+    fn jinja_keeps_its_braces() {
+        let jinja = |text: &str| Template::parse(Kind::Execute, "t.yaml", text);
+        let text = format!("## template: jinja\n{OLD}  - echo {{{{ v1.region }}}} {{uid_domain}}\n");
+        let rendered = render(&jinja(&text).unwrap(), 0, TOKEN).unwrap();
+        assert!(rendered.starts_with("## template: jinja\n#cloud-config\n"), "{rendered}");
+        assert!(rendered.contains("\n  - echo {{ v1.region }} example.org\n"), "{rendered}");
+        assert!(
+            rendered.contains("EhosNode = \"n1\"") && rendered.contains("path: /etc/condor/tokens.d/ehos")
+        );
+        for (text, expected, row) in [
+            (
+                "## template: jinja\nhostname: a\n".to_owned(),
+                "t.yaml:2:1: expected #cloud-config alone on the second",
+                "no head",
+            ),
+            (
+                "## template: jinja\n#cloud-config\na: {{node}}\n".to_owned(),
+                "t.yaml: the tag node is missing",
+                "today's tags",
+            ),
+            (
+                format!("## template: jinja\n{OLD}a: [\n"),
+                "t.yaml: line ",
+                "YAML, where jinja has nothing to do",
+            ),
+            (
+                format!("## template: jinja\n{OLD}  - echo {{password}}\n"),
+                "t.yaml: the tag password cannot be filled",
+                "a secret",
+            ),
+        ] {
+            let message = message(jinja(&text).and_then(|template| render(&template, 0, TOKEN)));
+            assert!(message.starts_with(expected), "{row}: {message}");
+        }
+        let message = message(Template::parse(
+            Kind::Base,
+            "t.yaml",
+            "## template: jinja\n#cloud-config\na: {uid_domain}\n",
+        ));
+        assert_eq!(message, "t.yaml:3:4: a base server is not told any {uid_domain}");
+    }
+
+    #[test]
+    fn each_kind_has_tags_of_its_own() {
+        for (kind, text, expected, row) in [
+            (
+                Kind::Base,
+                "a: {{node}}\n",
+                "t.yaml:2:4: unknown tag node; known for a base server are none",
+                "no tag",
+            ),
+            (
+                Kind::Base,
+                "a: {{b64 token}}\n",
+                "t.yaml:2:4: unknown tag token; known for a base",
+                "no secret",
+            ),
+            (
+                Kind::Base,
+                "a: {master_ip}\n",
+                "t.yaml:2:4: unknown tag host_ip; known for a base",
+                "none of old",
+            ),
+            (
+                Kind::Master,
+                "a: {{token}}\n",
+                "t.yaml:2:4: unknown tag token; known for a master are pool, node",
+                "a secret",
+            ),
+            (
+                Kind::Master,
+                "a: {{node}}\n",
+                "t.yaml: the tag uid_domain is missing; without it no server becomes a master",
+                "less",
+            ),
+        ] {
+            let message = message(Template::parse(kind, "t.yaml", &format!("#cloud-config\n{text}")));
+            assert!(message.starts_with(expected), "{row}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_template_is_rendered_for_its_own_kind() {
+        let base = Template::parse(Kind::Base, "base.yaml", BASE_YAML).unwrap();
+        assert_eq!(base.warnings(), [""; 0]);
+        assert_eq!(base.render_base().unwrap().expose_secret(), BASE_YAML, "by hand it is used as it is");
+        assert_eq!(
+            message(render(&base, 0, TOKEN)),
+            "base.yaml is a template for a base server, not for an execute node"
+        );
+        let master = Template::parse(Kind::Master, "master.yaml", MASTER_YAML).unwrap();
+        assert_eq!(master.kind(), Kind::Master);
+        assert_eq!(master.warnings(), [""; 0]);
+        let (pool, node) = (&"ehos@x".into(), &"ehos-master-1".into());
+        let facts = MasterFacts { pool, node, uid_domain: "example.org", trust_domain: "example.org" };
+        let text = master.render_master(&facts).unwrap();
+        assert!(text.expose_secret().contains("\n      COLLECTOR_NAME = ehos@x\n"));
+        let facts = MasterFacts { uid_domain: "a b", ..facts };
+        assert!(matches!(master.render_master(&facts), Err(TemplateError::Value { tag: "uid_domain", .. })));
+        assert!(base.render_master(&facts).is_err());
+    }
+
+    #[test]
+    fn a_master_of_the_old_form_gets_our_files_where_it_asked_for_files() {
+        let text = "#cloud-config\nwrite_files:\n-   path: /x\n    content: CONDOR_HOST = {master_ip}\n#{write_files}\n";
+        let template = Template::parse(Kind::Master, "t.yaml", text).unwrap();
+        let (pool, node) = (&"ehos@x".into(), &"ehos-master-1".into());
+        let facts = MasterFacts { pool, node, uid_domain: "example.org", trust_domain: "example.org" };
+        let yaml: Value =
+            serde_saphyr::from_str(template.render_master(&facts).unwrap().expose_secret()).unwrap();
+        let files = yaml["write_files"].as_array().unwrap();
+        assert_eq!((files.len(), &files[2]["content"]), (3, &"CONDOR_HOST = $(IP_ADDRESS)".into()));
+        assert_eq!(files[1]["path"], "/usr/local/sbin/ehos-master");
     }
 
     #[test]
     fn what_cloud_init_would_not_understand_is_an_error() {
         for (text, expected, row) in [
             ("#!/bin/sh\n".to_owned(), "t.yaml:1:1: expected #cloud-config", "a script"),
-            (format!("## template: jinja\n{LEAST}"), "t.yaml:1:1: expected #cloud-config", "jinja"),
             (format!("\u{feff}{LEAST}"), "t.yaml:1:1: expected #cloud-config", "a byte order mark"),
             (String::new(), "t.yaml:1:1: expected #cloud-config", "nothing"),
             (format!("{LEAST}runcmd: []\n"), "t.yaml:5:1: not valid YAML: ", "a duplicate key"),
@@ -487,7 +678,7 @@ mod tests {
             ),
             ("#cloud-config\n{{node}} {{token}} {{host_ip}}\n".to_owned(), "t.yaml: expected keys", "a word"),
         ] {
-            let message = message(Template::parse("t.yaml", &text));
+            let message = message(Template::parse(Kind::Execute, "t.yaml", &text));
             assert!(message.starts_with(expected), "{row}: {message}");
         }
     }
@@ -508,7 +699,7 @@ mod tests {
 
     #[test]
     fn line_ends_of_windows_and_literal_braces_are_taken() {
-        let crlf = Template::parse("t.yaml", &LEAST.replace('\n', "\r\n")).unwrap();
+        let crlf = Template::parse(Kind::Execute, "t.yaml", &LEAST.replace('\n', "\r\n")).unwrap();
         assert!(render(&crlf, 0, TOKEN).unwrap().contains("hostname: n1\r\n"));
         let literal = parse("bootcmd: ['docker ps --format \\{{.Names}}']\n").unwrap();
         assert!(render(&literal, 0, TOKEN).unwrap().contains("--format {{.Names}}']"));
@@ -516,35 +707,35 @@ mod tests {
 
     #[test]
     fn a_missing_rule_is_a_warning() {
-        assert_eq!(parse("").unwrap().warnings().len(), 2, "a comment does not count");
-        assert_eq!(Template::parse("execute.yaml", EXECUTE_YAML).unwrap().warnings(), [""; 0]);
+        assert_eq!(parse("").unwrap().warnings().len(), 4, "a comment does not count");
+        assert_eq!(Template::parse(Kind::Execute, "execute.yaml", EXECUTE_YAML).unwrap().warnings(), [""; 0]);
     }
 
     #[test]
     fn gpus_are_looked_for_where_there_are_some() {
-        let template = Template::parse("execute.yaml", EXECUTE_YAML).unwrap();
+        let template = Template::parse(Kind::Execute, "execute.yaml", EXECUTE_YAML).unwrap();
         let (without, with) = (render(&template, 0, TOKEN).unwrap(), render(&template, 2, TOKEN).unwrap());
         assert!(!without.contains("use feature:GPUs") && without.contains("\n      STARTD_DETECT_GPUS =\n"));
         assert!(with.contains("\n      use feature:GPUs\n") && !with.contains("STARTD_DETECT_GPUS"));
     }
 
     #[test]
-    fn what_nova_would_not_take_is_refused_with_its_size() {
-        let template = parse(&format!("# {}\n", "x".repeat(48_900))).unwrap();
-        let with_token = |length: usize| render(&template, 0, &"x".repeat(length));
-        let fits = 49_149 - with_token(1).unwrap().len() + 1;
-        assert_eq!(STANDARD.encode(with_token(fits).unwrap()).len(), 65_532);
-        assert_eq!(
-            message(with_token(fits + 1)),
-            "t.yaml: the user-data is too large: 49150 bytes, 65536 characters in base64; Nova takes 65535"
-        );
-        let message = message(parse(&format!("# {}\n", "x".repeat(50_000))));
-        assert!(message.contains("too large"), "told when it is read, not with the first node: {message}");
+    fn what_nova_would_not_take_is_told_when_it_is_read() {
+        let mut state = 1_u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            format!("{state:08x}")
+        });
+        let message = message(parse(&format!("# {}\n", noise.take(20_000).collect::<String>())));
+        assert!(message.starts_with("t.yaml: the user-data is too large: 160"), "{message}");
+        assert!(parse(&format!("# {}\n", "x".repeat(60_000))).is_ok(), "it is compressed");
     }
 
     #[test]
     fn the_error_of_a_missing_part_has_no_place() {
-        let Err(TemplateError::Invalid { problems, .. }) = Template::parse("t", "#cloud-config\n") else {
+        let Err(TemplateError::Invalid { problems, .. }) =
+            Template::parse(Kind::Execute, "t", "#cloud-config\n")
+        else {
             panic!("expected Invalid");
         };
         assert_eq!(problems[0].place, Place::Whole);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use ehos_cloud::OpenStackCloud;
-use ehos_cloudinit::{Kind, Part, Template, find_template, fingerprint, pack};
+use ehos_cloudinit::{Kind, Recipe, Template, find_template, fingerprint, pack};
 use ehos_condor::{CondorPool, CondorSettings, Pool};
 use ehos_config::{Backend, CloudSettings, Config};
 use ehos_model::ServerSettings;
@@ -77,7 +77,6 @@ fn site(cloud: &CloudSettings, config: &Config) -> anyhow::Result<Site> {
     })?;
     // The image that is configured now may be gone; nothing is made from it.
     let servers = ServerSettings { image: None, ..cloud.servers.clone() };
-    let (execute, parts) = execute(cloud)?;
     Ok(Site {
         cloud: Arc::new(OpenStackCloud::new(
             name.clone(),
@@ -88,15 +87,8 @@ fn site(cloud: &CloudSettings, config: &Config) -> anyhow::Result<Site> {
         base,
         prefix: cloud.project_prefix.clone(),
         configured: cloud.servers.image.clone(),
-        execute,
-        parts,
+        recipe: Recipe::find(cloud.userdata_file.as_deref(), &cloud.userdata_parts)?,
     })
-}
-
-fn execute(cloud: &CloudSettings) -> anyhow::Result<(Template, Vec<Part>)> {
-    let found = find_template("execute.yaml", cloud.userdata_file.as_deref())?;
-    let template = Template::parse(Kind::Execute, &found.origin.to_string(), &found.text)?;
-    Ok((template, Vec::new()))
 }
 
 /// Finds out how images can be tried from here.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ehos_cloud::ServerOrder;
-use ehos_cloudinit::{NodeFacts, Probe, ProbeMode, Secret, pack, probe_part, read_probe};
+use ehos_cloudinit::{NodeFacts, Probe, ProbeMode, Secret, probe_part, read_probe};
 use ehos_condor::{Cluster, Domains, Pool, SleepJobs};
 use ehos_model::{Failure, Flavor, ImageId, Machine, NodeId, Resources, Role, ServerId, ServerStatus};
 use secrecy::{SecretSlice, SecretString};
@@ -82,12 +82,9 @@ async fn user_data(
         secret: Secret::Token(&token),
         update_interval: UPDATE_INTERVAL,
     };
-    let parts = || {
-        let mut parts = site.parts.clone();
-        parts.push(probe_part(mode, node)?);
-        pack("the probe's user-data", &site.execute.render_node(&facts)?, &parts)
-    };
-    parts().map_err(|error| Trouble::new(error.to_string()))
+    probe_part(mode, node)
+        .and_then(|part| site.recipe.render(&facts, &[part]))
+        .map_err(|error| Trouble::new(error.to_string()))
 }
 
 /// Waits for the probe in the pool and has it run its job.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ehos_cloud::Images;
-use ehos_cloudinit::{Part, Template};
+use ehos_cloudinit::Recipe;
 use ehos_condor::Pool;
 use ehos_model::{CloudName, PoolId};
 use secrecy::SecretSlice;
@@ -25,9 +25,7 @@ pub(crate) struct Site {
     /// What the configuration names as the nodes' image, name or id.
     pub(crate) configured: Option<String>,
     /// What nodes are told at boot.
-    pub(crate) execute: Template,
-    /// What the administrator has them told beside that.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) recipe: Recipe,
 }
 
 impl Site {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ehos_cloud::images::POOL;
 use ehos_cloud::{Cloud as _, Images as _, Properties, ServerOrder};
-use ehos_cloudinit::{EXECUTE_YAML, Kind, Template};
+use ehos_cloudinit::{EXECUTE_YAML, Recipe};
 use ehos_condor::{Cluster, Pool as _};
 use ehos_model::{Allowance, CloudName, Failure, NodeId, Quota, Role, ServerStatus};
 use ehos_sim::{EmbeddedCloud, EmbeddedCloudSettings, Health, World, WorldSettings};
@@ -54,8 +54,7 @@ impl Bench {
             base: "embedded".to_owned(),
             prefix: "ehos".to_owned(),
             configured: None,
-            execute: Template::parse(Kind::Execute, "execute.yaml", EXECUTE_YAML).unwrap(),
-            parts: Vec::new(),
+            recipe: Recipe::of("execute.yaml", EXECUTE_YAML).unwrap(),
         };
         let order = Order {
             pool: OURS.into(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use ehos_cloud::{Cloud, OpenStackCloud};
-use ehos_cloudinit::{NodeFacts, Template, find_template};
+use ehos_cloudinit::{NodeFacts, Recipe, Secret};
 use ehos_condor::{CondorPool, CondorSettings, Pool};
 use ehos_config::{Authentication, Backend, CloudSettings, Config};
 use ehos_model::{CloudName, NodeId, PoolId};
@@ -35,7 +35,7 @@ impl Connections {
     /// # Errors
     /// Where a template or a CA file is wrong, and where the configuration wants what is not there yet.
     pub(crate) fn new(config: &Config, world: Option<World>) -> anyhow::Result<Self> {
-        let templates = templates(config)?;
+        let recipes = recipes(config)?;
         let pool_id = &config.policy.pool;
         let world = match world {
             None if config.is_embedded() => Some(embedded::world()),
@@ -68,7 +68,7 @@ impl Connections {
             token_lifetime: config.condor.token_lifetime,
             update_interval: update_interval(config.policy.lost_timeout),
         });
-        Ok(Self { hands: Hands { pool, clouds, templates: Arc::new(templates), join }, openstack, world })
+        Ok(Self { hands: Hands { pool, clouds, recipes: Arc::new(recipes), join }, openstack, world })
     }
 }
 
@@ -93,9 +93,10 @@ fn open(settings: &CloudSettings, pool: &PoolId) -> anyhow::Result<OpenStackClou
 
 /// Renders a node of every flavor with a token that is none, so that a name that cannot stand in a configuration is
 /// told now and not when the first job waits.
-fn prove(template: &Template, config: &Config, cloud: &CloudSettings) -> anyhow::Result<()> {
+fn prove(recipe: &Recipe, config: &Config, cloud: &CloudSettings) -> anyhow::Result<()> {
+    let token = SecretString::from("token");
     for flavor in &cloud.servers.flavors {
-        template.render_node(&NodeFacts {
+        let facts = NodeFacts {
             pool: &config.policy.pool,
             node: &NodeId::new("node"),
             cloud: &cloud.name,
@@ -104,26 +105,25 @@ fn prove(template: &Template, config: &Config, cloud: &CloudSettings) -> anyhow:
             host_ip: config.condor.host_ip.as_deref().unwrap_or(EMBEDDED_MASTER),
             uid_domain: "example.org",
             trust_domain: "example.org",
-            token: &SecretString::from("token"),
+            secret: Secret::Token(&token),
             update_interval: update_interval(config.policy.lost_timeout),
-        })?;
+        };
+        recipe.render(&facts, &[])?;
     }
     Ok(())
 }
 
-/// Reads and proves the template of every cloud.
-fn templates(config: &Config) -> anyhow::Result<BTreeMap<CloudName, Template>> {
-    let mut templates = BTreeMap::new();
+/// Reads and proves what the nodes of every cloud are told.
+fn recipes(config: &Config) -> anyhow::Result<BTreeMap<CloudName, Recipe>> {
+    let mut recipes = BTreeMap::new();
     for cloud in &config.clouds {
-        let found = find_template("execute.yaml", cloud.userdata_file.as_deref())?;
-        let origin = found.origin.to_string();
-        let template = Template::parse(&origin, &found.text)?;
-        log::info!("the nodes of {} boot from {origin}", cloud.name);
-        for warning in template.warnings() {
-            log::warn!("{origin}: {warning}");
+        let recipe = Recipe::find(cloud.userdata_file.as_deref(), &cloud.userdata_parts)?;
+        log::info!("the nodes of {} boot from {}", cloud.name, recipe.origin());
+        for warning in recipe.warnings() {
+            log::warn!("{}: {warning}", recipe.origin());
         }
-        prove(&template, config, cloud)?;
-        templates.insert(cloud.name.clone(), template);
+        prove(&recipe, config, cloud)?;
+        recipes.insert(cloud.name.clone(), recipe);
     }
-    Ok(templates)
+    Ok(recipes)
 }

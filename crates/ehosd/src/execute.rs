@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ehos_cloud::{Cloud, ServerOrder};
-use ehos_cloudinit::{NodeFacts, Template};
+use ehos_cloudinit::{NodeFacts, Recipe, Secret};
 use ehos_condor::Pool;
 use ehos_model::{
     CloudName, Failure, FailureKind, FlavorName, Machine, NodeId, PoolId, Role, Snapshot, Timestamp,
 };
 use ehos_scaler::{Action, Outcome, Plan, Step};
-use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -34,7 +33,7 @@ const MISSED: u32 = 5;
 pub(crate) struct Hands {
     pub(crate) pool: Arc<dyn Pool>,
     pub(crate) clouds: BTreeMap<CloudName, Arc<dyn Cloud>>,
-    pub(crate) templates: Arc<BTreeMap<CloudName, Template>>,
+    pub(crate) recipes: Arc<BTreeMap<CloudName, Recipe>>,
     pub(crate) join: Arc<Join>,
 }
 
@@ -148,8 +147,8 @@ async fn create(
     hands: &Hands,
 ) -> Result<(), Failure> {
     let seller = hands.cloud(cloud)?;
-    let template = hands
-        .templates
+    let recipe = hands
+        .recipes
         .get(cloud)
         .ok_or_else(|| Failure::rejected(format!("no template for the nodes of {cloud}")))?;
     let (domains, token) =
@@ -164,12 +163,15 @@ async fn create(
         host_ip: &hands.join.master,
         uid_domain: &domains.uid,
         trust_domain: &domains.trust,
-        token: &token,
+        secret: Secret::Token(&token),
         update_interval: hands.join.update_interval,
     };
-    let user_data = template.render_node(&facts).map_err(|error| Failure::rejected(error.to_string()))?;
-    let user_data = user_data.expose_secret().as_bytes().to_vec().into();
-    let order = ServerOrder { user_data, ..ServerOrder::new(node.clone(), Role::Execute, flavor.clone()) };
+    let user_data = recipe.render(&facts, &[]).map_err(|error| Failure::rejected(error.to_string()))?;
+    let order = ServerOrder {
+        template: Some(recipe.fingerprint().to_owned()),
+        user_data,
+        ..ServerOrder::new(node.clone(), Role::Execute, flavor.clone())
+    };
     seller.create(&order).await.map(drop)
 }
 
