@@ -23,7 +23,7 @@ use crate::{Authentication, CloudSettings, CondorSettings, Config, DaemonSetting
 
 /// Builds the configuration; `None` where something needed is wrong, which the report then says.
 pub(crate) fn assemble(document: Document, environment: &Environment, report: &mut Report) -> Option<Config> {
-    let assembly = Assembly { document: &document, report };
+    let assembly = Assembly { document: &document, report, before_master: environment.before_master };
     let parts = assembly.parts(environment)?;
     let Parts { policy, clouds, condor, daemon, load } = parts;
     Some(Config { policy, clouds, condor, daemon, load, document })
@@ -40,6 +40,7 @@ struct Parts {
 struct Assembly<'a> {
     document: &'a Document,
     report: &'a mut Report,
+    before_master: bool,
 }
 
 impl<'a> Assembly<'a> {
@@ -140,6 +141,7 @@ impl<'a> Assembly<'a> {
             (Some(pool), _) => pool,
             (None, Some(host)) => format!("{prefix}@{host}"),
             (None, None) if is_embedded => format!("{prefix}@embedded"),
+            (None, None) if self.before_master => prefix,
             (None, None) if view.is_refused("host_ip") || view.is_refused("pool_id") => return None,
             (None, None) => {
                 self.no_pool(view);
@@ -182,7 +184,7 @@ impl<'a> Assembly<'a> {
         }
         // Without either of them the pool has no name, which is told as such.
         let named = view.text("pool_id").is_some();
-        if named && view.text("host_ip").is_none() && !view.is_refused("host_ip") {
+        if named && !self.before_master && view.text("host_ip").is_none() && !view.is_refused("host_ip") {
             let at = view.at("host_ip").or_else(|| view.section_at()).or_else(|| view.at("pool_id"));
             let finding = Finding::error(at, "`condor.host_ip` is not set, so no node can join the pool")
                 .label("needed beside `pool_id`")
@@ -267,6 +269,7 @@ impl<'a> Assembly<'a> {
         let password: Option<SecretString> = view.secret("password");
         CondorSettings {
             host_ip: view.text("host_ip"),
+            pool_id: view.text("pool_id"),
             password,
             authentication: match view.word("authentication") {
                 "password" => Authentication::Password,

@@ -24,7 +24,7 @@ mod write_back;
 
 pub use changes::{Change, changes};
 pub use find::{NotFound, find, find_in};
-pub use load::{Environment, Loaded, load, load_with};
+pub use load::{Environment, Loaded, load, load_before_master, load_with};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use reference::{example_yaml, reference_markdown};
 pub use settings::{

@@ -30,6 +30,8 @@ pub struct Environment {
     pub uid: u32,
     /// Where temporary files go.
     pub temp_dir: PathBuf,
+    /// Whether the pool may have no master yet: images are built, and masters made, before there is one.
+    pub before_master: bool,
 }
 
 /// Shows no variables: `OS_PASSWORD` may be among them.
@@ -50,7 +52,8 @@ impl Environment {
         let variables =
             variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let uid = std::fs::metadata("/proc/self").map_or(0, |data| data.uid());
-        Self { variables: variables.collect(), uid, temp_dir: std::env::temp_dir() }
+        let temp_dir = std::env::temp_dir();
+        Self { variables: variables.collect(), uid, temp_dir, before_master: false }
     }
 
     pub(crate) fn home(&self) -> Option<&Path> {
@@ -84,6 +87,14 @@ pub struct Loaded {
 /// All problems of all files, at least one of them an error.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
     load_with(paths, &Environment::current())
+}
+
+/// Reads the files as [`load`] does, for programs that work before there is a master: `condor.host_ip` may be missing.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_before_master(paths: &[PathBuf]) -> Result<Loaded, Problems> {
+    load_with(paths, &Environment { before_master: true, ..Environment::current() })
 }
 
 /// Reads the files as [`load`] does, in given surroundings.

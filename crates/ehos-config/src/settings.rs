@@ -36,6 +36,13 @@ impl Config {
         self.clouds.iter().find(|cloud| cloud.name == *name)
     }
 
+    /// Tells whether the pool has no name yet: neither one of its own nor a master's. Only
+    /// [`crate::load_before_master`] lets that pass, and `policy.pool` is no more than the prefix then.
+    #[must_use]
+    pub fn is_unnamed(&self) -> bool {
+        !self.is_embedded() && self.condor.host_ip.is_none() && self.condor.pool_id.is_none()
+    }
+
     /// Tells whether pool and clouds are the ones inside ehosd.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
@@ -128,6 +135,8 @@ pub enum Authentication {
 pub struct CondorSettings {
     /// The master, as the nodes reach it; `None` until it is known.
     pub host_ip: Option<String>,
+    /// The pool's name as it stands in the configuration; `None`: it follows from the prefix and the master.
+    pub pool_id: Option<String>,
     /// The pool password or signing key.
     pub password: Option<SecretString>,
     /// How nodes are let in.

@@ -91,7 +91,7 @@ async fn off(site: &Site, node: &NodeId, server: &ServerId) -> Result<(), Troubl
                 Err(failure) => why = failure.message,
             },
             Ok(Some(_)) => {}
-            Ok(None) => why = "it is not listed any more".to_owned(),
+            Ok(None) => why = String::from("it is not listed any more"),
             Err(failure) => why = failure.message,
         }
         if Instant::now() >= end {

@@ -88,6 +88,6 @@ mod tests {
         let cli = Cli::try_parse_from(words.split_whitespace()).unwrap();
         assert_eq!((cli.verbose, cli.base), (3, Some("base.yaml".into())));
         assert_eq!((cli.files, cli.keep_images), (vec!["etc/ehos.yaml".into()], 2));
-        assert_eq!(cli.timeout, Duration::from_secs(1800));
+        assert_eq!(cli.timeout, Duration::from_mins(30));
     }
 }

@@ -123,12 +123,18 @@ fn user(users: &str, name: &str) -> Option<(u32, u32)> {
 }
 
 /// Puts together what holds for all clouds.
-pub(crate) fn order(cli: &Cli, config: &Config, base: Base, prober: Prober) -> anyhow::Result<Order> {
+pub(crate) fn order(
+    cli: &Cli,
+    config: &Config,
+    base: Base,
+    prober: Prober,
+    writer: Writer,
+) -> anyhow::Result<Order> {
     Ok(Order {
         pool: config.policy.pool.clone(),
         base,
         prober,
-        writer: Writer::new(cli.files.clone()),
+        writer,
         maker: Maker::here(),
         force: cli.force,
         keep: cli.keep,

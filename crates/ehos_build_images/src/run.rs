@@ -23,6 +23,7 @@ use crate::site::{Order, Site};
 use crate::stop::Stop;
 use crate::trouble::{Done, Trouble};
 use crate::watch::span;
+use crate::write::Writer;
 
 /// Exit status after Ctrl-C.
 const INTERRUPTED: u8 = 130;
@@ -44,16 +45,16 @@ pub(crate) async fn run(mut cli: Cli) -> ExitCode {
     if let Err(error) = start_log(verbosity, sink) {
         return complain(&format!("error: {error:#}"));
     }
-    let loaded = match ehos_config::load(&cli.files) {
+    let loaded = match ehos_config::load_before_master(&cli.files) {
         Ok(loaded) => loaded,
         Err(problems) => return complain(problems.render(colour()).trim_end()),
     };
     warn(&loaded);
-    let ready = match prepare(&cli, &loaded.config) {
+    let (config, ready) = match prepare(&cli, loaded.config) {
         Ok(ready) => ready,
         Err(error) => return complain(&format!("error: {error:#}")),
     };
-    work(&cli, &loaded.config, ready, screen).await.unwrap_or_else(|error| {
+    work(&cli, &config, ready, screen).await.unwrap_or_else(|error| {
         log::error!("{error:#}");
         ExitCode::FAILURE
     })
@@ -63,17 +64,27 @@ pub(crate) async fn run(mut cli: Cli) -> ExitCode {
 struct Ready {
     base: crate::site::Base,
     sites: Vec<Site>,
+    writer: Writer,
     _lock: Option<File>,
 }
 
-fn prepare(cli: &Cli, config: &Config) -> anyhow::Result<Ready> {
+/// Checks all that can be checked here, then gives the pool what it lacks.
+fn prepare(cli: &Cli, mut config: Config) -> anyhow::Result<(Config, Ready)> {
     if config.is_embedded() {
         bail!("pool and clouds of this configuration are embedded: their nodes need no image");
     }
     let base = connect::base(cli.base.as_deref())?;
-    let sites = connect::sites(config, cli)?;
-    let lock = if cli.dry_run { None } else { Some(lock(&config.policy.pool)?) };
-    Ok(Ready { base, sites, _lock: lock })
+    let mut sites = connect::sites(&config, cli)?;
+    if cli.dry_run {
+        return Ok((config, Ready { base, sites, writer: Writer::new(cli.files.clone()), _lock: None }));
+    }
+    let writer = Writer::new(cli.files.clone());
+    if writer.complete(&config)? {
+        config = ehos_config::load_before_master(&cli.files)?.config;
+        sites = connect::sites(&config, cli)?;
+    }
+    let lock = lock(&config.policy.pool)?;
+    Ok((config, Ready { base, sites, writer, _lock: Some(lock) }))
 }
 
 async fn work(
@@ -84,10 +95,7 @@ async fn work(
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let prober = connect::prober(config).await?;
-    let order = connect::order(cli, config, ready.base, prober)?;
-    if config.condor.password.is_none() && !order.dry_run {
-        order.writer.password().context("condor.password is not set and cannot be written")?;
-    }
+    let order = connect::order(cli, config, ready.base, prober, ready.writer)?;
     let bars = Bars::new(screen.clone(), ready.sites.iter().map(Site::name));
     let rows = build_all(ready.sites, order, &bars, &stop).await;
     if let Some(screen) = screen {

@@ -230,7 +230,7 @@ async fn each_trouble_is_told_and_leaves_nothing() {
             |b, c| {
                 b.world
                     .faults()
-                    .put_into_mouth(c, "EHOS image: FAILED: apt-get update: no package list could be read")
+                    .put_into_mouth(c, "EHOS image: FAILED: apt-get update: no package list could be read");
             },
             "failed to set itself up: apt-get update",
         ),

@@ -31,6 +31,7 @@ impl Files {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment {
+            before_master: false,
             variables: [("HOME".to_owned(), folder.path().display().to_string())].into(),
             uid: 1000,
             temp_dir: folder.path().join("tmp"),

@@ -353,6 +353,22 @@ fn yaml_that_people_write() {
 }
 
 #[test]
+fn before_there_is_a_master_the_pool_may_have_no_name() {
+    let mut files = Files::new();
+    let nameless = GOOD.replace("host_ip: 192.0.2.10", "host_ip: None");
+    assert!(nameless != GOOD);
+    let path = files.write("ehos.yaml", nameless.clone());
+    assert!(files.load(std::slice::from_ref(&path)).is_err(), "a daemon needs one");
+    files.environment.before_master = true;
+    let config = files.load(std::slice::from_ref(&path)).unwrap().config;
+    assert!(config.is_unnamed() && config.condor.host_ip.is_none());
+    let named = nameless.replace("host_ip: None", "host_ip: None\n  pool_id: mine");
+    let path = files.write("ehos.yaml", named);
+    let config = files.load(std::slice::from_ref(&path)).unwrap().config;
+    assert!(!config.is_unnamed() && config.policy.pool.as_str() == "mine");
+}
+
+#[test]
 fn paths_are_relative_to_their_file() {
     let files = Files::new();
     let path = files.write("etc/ehos.yaml", with("ehos:", "  userdata_file: my/execute.yaml"));
