@@ -13,6 +13,9 @@ use serde_json::Value;
 /// The metadata key that everything EHOS makes carries.
 const POOL_KEY: &str = "ehos:pool";
 
+/// The variable by which the bed's scripts know whose calls they make.
+const PROJECT: &str = "BED_AS";
+
 /// A test bed that is up.
 #[derive(Clone, Debug)]
 pub struct Bed {
@@ -43,6 +46,14 @@ impl Bed {
         })?;
         let pair = |line: &str| line.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
         Ok(Self { vars: text.lines().filter_map(pair).collect() })
+    }
+
+    /// The same bed, with calls to OpenStack as the user of another project: `other`, `tight`, `admin`.
+    #[must_use]
+    pub fn seen_by(&self, project: &str) -> Self {
+        let mut vars = self.vars.clone();
+        vars.insert(PROJECT.to_owned(), project.to_owned());
+        Self { vars }
     }
 
     fn var(&self, key: &str) -> &str {
@@ -88,6 +99,7 @@ impl Bed {
         command
             .env("BED_STATE", self.var("BED_STATE"))
             .env("BED_NS", self.var("BED_NS"))
+            .env(PROJECT, self.vars.get(PROJECT).map_or("demo", String::as_str))
             .stdin(Stdio::null());
         command
     }

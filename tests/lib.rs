@@ -4,6 +4,8 @@
 
 mod bed;
 mod daemon;
+mod turn;
 
 pub use bed::{Bed, JobCensus, wait_for};
 pub use daemon::{Daemon, Settings};
+pub use turn::Turn;

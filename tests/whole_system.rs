@@ -4,50 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as the tests do")]
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use ehos_tests::{Bed, Daemon, Settings, wait_for};
+use ehos_tests::{Bed, Daemon, Settings, Turn, wait_for};
 use serde_json::Value;
-
-/// Takes the bed for one test, from other runs, too, and makes sure that it is empty.
-fn bed(settings: &Settings) -> (File, Bed) {
-    let bed = Bed::open().unwrap();
-    let turn = File::create(bed.state().join("tests.lock")).unwrap();
-    turn.lock().unwrap();
-    bed.install("ehosd").unwrap();
-    bed.install("ehos_sleep_jobs").unwrap();
-    // A collector that has just come up knows nobody, and ehosd takes that for unknown: nodes report once a minute.
-    wait_for("a collector that knows the pool", Duration::from_mins(2), || {
-        let age = bed.run("root", &["condor_status", "-collector", "-af", "StatsLifetime"]).ok()?;
-        (age.trim().parse::<u64>().ok()? > 70).then_some(())
-    })
-    .unwrap();
-    clear(&bed, settings.pool);
-    std::fs::remove_file(bed.state().join(format!("ehosd-{}.log", settings.pool))).ok();
-    (turn, bed)
-}
-
-/// Takes away what an earlier, broken run has left.
-fn clear(bed: &Bed, pool: &str) {
-    bed.run("root", &["condor_rm", "-all"]).ok();
-    // Of other pools, too: their nodes would be room to this one.
-    for server in bed.all_servers().unwrap() {
-        bed.api(&["DELETE", "compute", &format!("/servers/{}", server["id"].as_str().unwrap())]).ok();
-    }
-    wait_for("an empty cloud", Duration::from_mins(1), || bed.all_servers().ok()?.is_empty().then_some(()))
-        .unwrap();
-    // Ads outlive their machines by a quarter of an hour, and would be room to the next test.
-    let ad = |kind| format!(r#"MyType = "Query"\nTargetType = "{kind}"\nRequirements = true\n\n"#);
-    let forget = format!(
-        "printf '{}{}' | condor_advertise -tcp -multiple INVALIDATE_STARTD_ADS",
-        ad("Machine"),
-        ad("StartD")
-    );
-    bed.run("root", &["sh", "-c", &forget]).unwrap();
-    bed.run("root", &["rm", "-rf", &format!("/home/ehos/state-{pool}")]).unwrap();
-}
 
 /// What a pool is seen to have while a test runs.
 #[derive(Debug, Default)]
@@ -86,26 +47,27 @@ fn sleep_jobs(bed: &Bed, words: &str) {
 fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
     let mut settings =
         Settings { pool: "ehos-whole", nodes: (1, 4, 0), flavors: "[m1.medium, m1.large]", sleep: 5 };
-    let (_turn, bed) = bed(&settings);
+    let turn = Turn::take(settings.pool).unwrap();
+    let bed = &turn.bed;
     let (ports_before, volumes_before) = bed.leftovers().unwrap();
     let from = bed.event_log_length();
     let mut watch = Watch::default();
 
-    let first = Daemon::start(&bed, &settings).unwrap();
-    sleep_jobs(&bed, "-n 12 -r 4,8");
-    sleep_jobs(&bed, "-n 10 -s 6 --request-cpus 2");
+    let first = Daemon::start(bed, &settings).unwrap();
+    sleep_jobs(bed, "-n 12 -r 4,8");
+    sleep_jobs(bed, "-n 10 -s 6 --request-cpus 2");
     let follow = ["ehos_sleep_jobs", "-n", "8", "-s", "5", "--request-memory", "3GiB", "--wait"];
     let follower = bed.on_manager("alice", &follow).stdout(Stdio::piped()).spawn().unwrap();
     wait_for("two servers to be ordered", Duration::from_mins(1), || {
-        (watch.look(&bed, &settings) >= 2).then_some(())
+        (watch.look(bed, &settings) >= 2).then_some(())
     })
     .unwrap();
 
     // In the middle: some nodes boot, some jobs run, most wait.
     first.kill().unwrap();
-    let daemon = Daemon::start(&bed, &settings).unwrap();
+    let daemon = Daemon::start(bed, &settings).unwrap();
     let census = wait_for("all 30 jobs to finish", Duration::from_mins(5), || {
-        watch.look(&bed, &settings);
+        watch.look(bed, &settings);
         bed.census(from).ok().filter(|census| census.finished >= 30)
     })
     .unwrap_or_else(|error| panic!("{error}\n{:?}\n{}", bed.census(from), daemon.log()));
@@ -114,7 +76,7 @@ fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
     let (status, told) = (told.status, String::from_utf8_lossy(&told.stdout).into_owned());
     assert!(status.success() && told.contains("8/8 done"), "--wait follows to the end: {told}");
     wait_for("the pool to be back at nodes_min", Duration::from_mins(3), || {
-        (watch.look(&bed, &settings) == 1).then_some(())
+        (watch.look(bed, &settings) == 1).then_some(())
     })
     .unwrap_or_else(|error| panic!("{error}\n{}", daemon.log()));
     assert!(watch.most >= 2, "it has grown");
@@ -122,8 +84,8 @@ fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
 
     // The rest by a change of the file, which the daemon notices by itself.
     settings.nodes = (0, 4, 0);
-    Daemon::configure(&bed, &settings).unwrap();
-    wait_for("an empty cloud", Duration::from_mins(2), || (watch.look(&bed, &settings) == 0).then_some(()))
+    Daemon::configure(bed, &settings).unwrap();
+    wait_for("an empty cloud", Duration::from_mins(2), || (watch.look(bed, &settings) == 0).then_some(()))
         .unwrap_or_else(|error| panic!("{error}\n{}", daemon.log()));
     let log = daemon.log();
     assert_eq!(daemon.stop().unwrap(), Some(0), "a clean end");
@@ -139,15 +101,16 @@ fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
 fn a_submitted_job_wakes_ehosd_and_becomes_a_server_order() {
     const PROBES: usize = 7;
     let settings = Settings { pool: "ehos-latency", nodes: (0, 20, 0), flavors: "m1.small", sleep: 30 };
-    let (_turn, bed) = bed(&settings);
-    let daemon = Daemon::start(&bed, &settings).unwrap();
+    let turn = Turn::take(settings.pool).unwrap();
+    let bed = &turn.bed;
+    let daemon = Daemon::start(bed, &settings).unwrap();
     wait_for("a first look", Duration::from_secs(30), || daemon.log().contains("seen: ").then_some(()))
         .unwrap();
     let mut seconds = Vec::new();
     for probe in 0..PROBES {
         let begun = jiff::Timestamp::now();
         // Each takes a node of its own: one core, and m1.small has no second.
-        sleep_jobs(&bed, "-n 1 -s 600 --request-cpus 1");
+        sleep_jobs(bed, "-n 1 -s 600 --request-cpus 1");
         let accepted = wait_for("the order", Duration::from_secs(20), || accepted(&daemon.log(), probe))
             .unwrap_or_else(|error| panic!("{error}\n{}", daemon.log()));
         seconds.push(accepted.duration_since(begun).as_secs_f64());
@@ -158,7 +121,7 @@ fn a_submitted_job_wakes_ehosd_and_becomes_a_server_order() {
         .unwrap_or_else(|error| panic!("{error}\n{}", daemon.log()));
     }
     daemon.stop().unwrap();
-    clear(&bed, settings.pool);
+    turn.clear(settings.pool).unwrap();
     seconds.sort_by(f64::total_cmp);
     let median = seconds[PROBES / 2];
     let verdict = if median < 2.0 { "held" } else { "missed" };
@@ -178,8 +141,9 @@ fn accepted(log: &str, n: usize) -> Option<jiff::Timestamp> {
 #[test]
 fn a_look_without_hands_changes_nothing() {
     let settings = Settings { pool: "ehos-dry", nodes: (2, 4, 0), flavors: "m1.small", sleep: 5 };
-    let (_turn, bed) = bed(&settings);
-    let config = Daemon::configure(&bed, &settings).unwrap();
+    let turn = Turn::take(settings.pool).unwrap();
+    let bed = &turn.bed;
+    let config = Daemon::configure(bed, &settings).unwrap();
     let plan = bed.run("ehos", &["ehosd", "--dry-run", &config]).unwrap();
     assert_eq!(plan.matches("create ").count(), 2, "{plan}");
     assert!(bed.servers(settings.pool).unwrap().is_empty(), "nothing was ordered");
@@ -192,8 +156,9 @@ fn a_look_without_hands_changes_nothing() {
 #[test]
 fn one_look_acts_once_and_a_second_daemon_is_refused() {
     let settings = Settings { pool: "ehos-once", nodes: (1, 2, 0), flavors: "m1.small", sleep: 5 };
-    let (_turn, bed) = bed(&settings);
-    let config = Daemon::configure(&bed, &settings).unwrap();
+    let turn = Turn::take(settings.pool).unwrap();
+    let bed = &turn.bed;
+    let config = Daemon::configure(bed, &settings).unwrap();
     for _ in 0..2 {
         bed.run("ehos", &["ehosd", "--once", &config]).unwrap();
         let servers = bed.servers(settings.pool).unwrap();
@@ -202,19 +167,20 @@ fn one_look_acts_once_and_a_second_daemon_is_refused() {
         assert_eq!(metadata["ehos:role"], "execute");
         assert_eq!(metadata["ehos:node"], servers[0]["name"]);
     }
-    let daemon = Daemon::start(&bed, &settings).unwrap();
+    let daemon = Daemon::start(bed, &settings).unwrap();
     wait_for("a first look", Duration::from_secs(30), || daemon.log().contains("seen: ").then_some(()))
         .unwrap();
     let refused = bed.run("ehos", &["ehosd", "--once", &config]).unwrap_err().to_string();
     assert!(refused.contains("another ehosd"), "{refused}");
     daemon.stop().unwrap();
-    clear(&bed, settings.pool);
+    turn.clear(settings.pool).unwrap();
 }
 
 #[test]
 fn what_does_not_carry_the_pools_id_is_left_alone() {
     let settings = Settings { pool: "ehos-ours", nodes: (0, 2, 0), flavors: "m1.small", sleep: 5 };
-    let (_turn, bed) = bed(&settings);
+    let turn = Turn::take(settings.pool).unwrap();
+    let bed = &turn.bed;
     let image = bed.api(&["image", "/v2/images?name=debian-12"]).unwrap();
     let foreign = serde_json::json!({"server": {
         "name": "ehos-ours-execute-20260101000000-abcdefghij",
@@ -226,7 +192,7 @@ fn what_does_not_carry_the_pools_id_is_left_alone() {
     }});
     let made = bed.api(&["POST", "compute", "/servers", &foreign.to_string()]).unwrap();
     let path = format!("/servers/{}", made["server"]["id"].as_str().unwrap());
-    let daemon = Daemon::start(&bed, &settings).unwrap();
+    let daemon = Daemon::start(bed, &settings).unwrap();
     let began = Instant::now();
     wait_for("three looks", Duration::from_mins(1), || {
         (daemon.log().matches("seen: ").count() >= 3).then_some(())
