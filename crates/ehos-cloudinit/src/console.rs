@@ -16,7 +16,7 @@ const WHY: usize = 300;
 
 /// What cloud-init says when a server is not what its user-data wanted (*cloud-init 22.4, 25.1 and their systemd
 /// units*).
-const FAILURES: [&str; 13] = [
+const FAILURES: [&str; 16] = [
     "Failed to run module ",
     "Failed loading yaml blob",
     "Unexpected failure parsing userdata",
@@ -30,6 +30,9 @@ const FAILURES: [&str; 13] = [
     "Can not apply stage",
     "Failed to start cloud-",
     "Failed to start Cloud-init",
+    "Failed to start Initial cloud-init job",
+    "Failed to start Apply the settings specified in cloud-config",
+    "Failed to start Execute cloud user/final scripts",
 ];
 
 /// Modules that only print or ask for what a node does not need.
@@ -317,6 +320,10 @@ mod tests {
         for (log, expected) in [
             ("[   12.345678] cloud-init[9]: EHOS image: FAILED: no signing key", "no signing key"),
             ("EHOS master: FAILED: HTCondor does not start", "HTCondor does not start"),
+            (
+                "[FAILED] Failed to start Execute cloud user/final scripts.",
+                "Failed to start Execute cloud user/final scripts.",
+            ),
             ("util.py[WARNING]: Running module ntp (<module 'x'>) failed", "cloud-init's module ntp failed"),
             (
                 "[\u{1b}[0;1;31mFAILED\u{1b}[0m] Failed to start cloud-final.service",
