@@ -12,7 +12,7 @@ const UP: &str = "The EHOS vm is up after";
 const FAILED: &str = ": FAILED:";
 
 /// The longest reason that is told, characters.
-const WHY: usize = 300;
+const WHY: usize = 600;
 
 /// What cloud-init says when a server is not what its user-data wanted (*cloud-init 22.4, 25.1 and their systemd
 /// units*).

@@ -75,6 +75,10 @@ fn an_image_and_a_probe_tell_their_end() {
     assert_eq!(read_image(include_str!("samples/base.txt")), marks);
     assert_eq!(read_probe(include_str!("samples/probe-alone.txt")), Probe::Passed);
     assert_eq!(read_probe(include_str!("samples/master.txt")), Probe::Going);
+    let Probe::Failed { why } = read_probe(include_str!("samples/probe-failed.txt")) else {
+        panic!("START = False")
+    };
+    assert!(why.starts_with("the job did not end within 5 minutes: 1 undefined  | StartLog: "), "{why}");
 }
 
 #[test]
