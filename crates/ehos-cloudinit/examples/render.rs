@@ -1,8 +1,8 @@
 //! Renders a template, packs it as Nova gets it and prints it, to look at or to boot a machine with.
 //!
 //! `render base`, `render master NODE DOMAIN` or `render execute NODE HOST_IP DOMAIN < TOKEN`, each with
-//! `--template FILE`, `--part FILE` (more than once) and `--probe alone|pool`. The token comes on standard input,
-//! since arguments are public.
+//! `--template FILE`, `--part FILE` (more than once) and `--probe alone|pool`. The token, or with `--password` the
+//! pool's password, comes on standard input, since arguments are public.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -15,7 +15,7 @@ use ehos_cloudinit::{
 use secrecy::{ExposeSecret, SecretString};
 
 const USAGE: &str = "usage: render base | render master NODE DOMAIN | render execute NODE HOST_IP DOMAIN < TOKEN, \
-                     with [--template FILE] [--part FILE]... [--probe alone|pool]";
+                     with [--template FILE] [--part FILE]... [--probe alone|pool] [--password]";
 
 #[derive(Default)]
 struct Options {
@@ -23,6 +23,7 @@ struct Options {
     template: Option<String>,
     parts: Vec<String>,
     probe: Option<ProbeMode>,
+    password: bool,
 }
 
 fn options() -> Result<Options> {
@@ -31,6 +32,7 @@ fn options() -> Result<Options> {
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--template" => options.template = Some(args.next().context(USAGE)?),
+            "--password" => options.password = true,
             "--part" => options.parts.push(args.next().context(USAGE)?),
             "--probe" => {
                 options.probe = Some(match args.next().as_deref() {
@@ -75,8 +77,9 @@ fn main() -> Result<()> {
             (*node, template(Kind::Master, file)?.render_master(&facts)?)
         }
         ["execute", node, host_ip, domain] => {
-            let mut token = String::new();
-            std::io::stdin().read_to_string(&mut token).context("no token on standard input")?;
+            let mut secret = String::new();
+            std::io::stdin().read_to_string(&mut secret).context("no token on standard input")?;
+            let secret = SecretString::from(secret.trim());
             let facts = NodeFacts {
                 pool: &"example".into(),
                 node: &(*node).into(),
@@ -86,7 +89,7 @@ fn main() -> Result<()> {
                 host_ip,
                 uid_domain: domain,
                 trust_domain: domain,
-                secret: Secret::Token(&SecretString::from(token.trim())),
+                secret: if options.password { Secret::Password(&secret) } else { Secret::Token(&secret) },
                 update_interval: Duration::from_mins(1),
             };
             (*node, template(Kind::Execute, file)?.render_node(&facts)?)

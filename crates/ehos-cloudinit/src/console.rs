@@ -12,11 +12,11 @@ const UP: &str = "The EHOS vm is up after";
 const FAILED: &str = ": FAILED:";
 
 /// The longest reason that is told, characters.
-const WHY: usize = 300;
+const WHY: usize = 600;
 
 /// What cloud-init says when a server is not what its user-data wanted (*cloud-init 22.4, 25.1 and their systemd
 /// units*).
-const FAILURES: [&str; 13] = [
+const FAILURES: [&str; 16] = [
     "Failed to run module ",
     "Failed loading yaml blob",
     "Unexpected failure parsing userdata",
@@ -30,6 +30,9 @@ const FAILURES: [&str; 13] = [
     "Can not apply stage",
     "Failed to start cloud-",
     "Failed to start Cloud-init",
+    "Failed to start Initial cloud-init job",
+    "Failed to start Apply the settings specified in cloud-config",
+    "Failed to start Execute cloud user/final scripts",
 ];
 
 /// Modules that only print or ask for what a node does not need.
@@ -70,9 +73,11 @@ pub fn read_console(log: &str) -> Boot {
     if let Some(why) = lines.iter().find_map(|line| failure(line)) {
         return Boot::Failed { why };
     }
-    if let Some(rest) = lines.iter().find_map(|line| after(line, UP)) {
-        let seconds = rest.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
-        return Boot::Up { after: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) };
+    let seconds: Vec<Option<Duration>> =
+        lines.iter().filter_map(|line| after(line, UP)).map(seconds).collect();
+    if !seconds.is_empty() {
+        // Where the kernel has spoken in between, the line that was put together again has the number.
+        return Boot::Up { after: seconds.into_iter().flatten().next() };
     }
     if lines.iter().any(|line| line.contains("Cloud-init v. ") && line.contains(" finished at ")) {
         let why = format!(
@@ -117,6 +122,11 @@ pub(crate) fn lines(log: &str) -> Vec<String> {
 /// What stands in `line` behind `mark`.
 pub(crate) fn after<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
     line.split_once(mark).map(|(_, rest)| rest)
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let word = text.split_whitespace().next()?;
+    Duration::try_from_secs_f64(word.parse().ok()?).ok()
 }
 
 /// The reason that one of our scripts gives.
@@ -239,7 +249,35 @@ fn without_tokens(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// A log may hold anything and be cut anywhere; a secret in it is not shown all the same.
+        #[test]
+        fn any_log_is_read(
+            before in "([\\PC\r\n\t\u{1b}\u{7}\\[\\]0-9.]|EHOS image|: FAILED:|token|EHOS |Running module ){0,30}",
+            after in "([ \n\r\u{e6}\"']\\PC{0,20})?",
+        ) {
+            let log = format!("{before}\neyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2lnbmF0dXJl{after}");
+            prop_assert!(!tail(&log, 9).contains("c2lnbmF0dXJl"));
+            let boot = format!("{:?}", read_console(&log));
+            prop_assert!(!boot.contains("c2lnbmF0dXJl"));
+            let escape = char::from(0x1b);
+            prop_assert!(!tail(&log, 9).contains(escape));
+            read_image(&log);
+        }
+
+        /// The kernel may speak anywhere.
+        #[test]
+        fn a_mark_is_found_whatever_the_kernel_says(at in 0..38_usize, words in "[ -Z^-~]{0,30}") {
+            let mark = "The EHOS vm is up after 1234.5 seconds";
+            let log = format!("{}[   34.123456] {words}\n{}\n", &mark[..at], &mark[at..]);
+            let Boot::Up { after: Some(after) } = read_console(&log) else { panic!("{log}") };
+            prop_assert_eq!(after, Duration::from_millis(1_234_500));
+        }
+    }
 
     fn failed(log: &str) -> String {
         match read_console(log) {
@@ -282,6 +320,10 @@ mod tests {
         for (log, expected) in [
             ("[   12.345678] cloud-init[9]: EHOS image: FAILED: no signing key", "no signing key"),
             ("EHOS master: FAILED: HTCondor does not start", "HTCondor does not start"),
+            (
+                "[FAILED] Failed to start Execute cloud user/final scripts.",
+                "Failed to start Execute cloud user/final scripts.",
+            ),
             ("util.py[WARNING]: Running module ntp (<module 'x'>) failed", "cloud-init's module ntp failed"),
             (
                 "[\u{1b}[0;1;31mFAILED\u{1b}[0m] Failed to start cloud-final.service",

@@ -72,7 +72,12 @@ impl Kind {
                 ("MAXJOBRETIREMENTTIME", "without it HTCondor kills running jobs when a node is drained"),
                 ("EhosNode", "without it a startd is not known as the node that was bought"),
             ],
-            Self::Master => &[MARK, HOSTS, ("EVENT_LOG", "without it ehosd hears late of new jobs")],
+            Self::Master => &[
+                MARK,
+                HOSTS,
+                ("ehos-master", "without it there is neither a signing key nor a token for ehosd"),
+                ("EVENT_LOG", "without it ehosd hears late of new jobs"),
+            ],
         }
     }
 }

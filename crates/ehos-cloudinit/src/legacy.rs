@@ -187,7 +187,33 @@ pub(crate) fn files_of(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// What is not known is not touched, whatever it is.
+        #[test]
+        fn a_text_without_old_tags_stays(text in "([{}%$#\\\\a\u{e6}\n -]|master_ip|\\{x\\}){0,40}") {
+            let translated = translate(&text, |_| None);
+            prop_assert_eq!(&translated.text, &text);
+            if translated.found.is_empty() {
+                prop_assert_eq!(translate(&text, |_| Some("!".into())).text, text);
+            }
+        }
+
+        /// Wherever the list is and however it is indented, the result is YAML with our files before the others.
+        #[test]
+        fn files_come_first_in_any_list(indent in 0..8_usize, gap in 0..3_usize, others in 0..3_usize, before in any::<bool>()) {
+            let item = format!("{:indent$}-   path: /c\n", "");
+            let text = format!("{}write_files:\n{}{}z: 1\n", if before { "a: b\n" } else { "" }, "\n".repeat(gap), item.repeat(others));
+            let out = insert_files(&text, &["- path: /a", "  content: |", "    x", "- path: /b"]).unwrap();
+            let yaml: serde_json::Value = serde_saphyr::from_str(&out).unwrap();
+            let paths: Vec<_> = yaml["write_files"].as_array().unwrap().iter().map(|file| file["path"].clone()).collect();
+            prop_assert_eq!(&paths[..2], &["/a", "/b"]);
+            prop_assert_eq!((paths.len(), &yaml["z"]), (2 + others, &1.into()));
+        }
+    }
 
     fn today(source: &str) -> String {
         translate(source, |old| Some(format!("{{{{{}}}}}", old.tag))).text

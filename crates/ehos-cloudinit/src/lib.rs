@@ -5,6 +5,7 @@
 
 mod cloud_config;
 mod console;
+mod engine;
 mod error;
 mod facts;
 mod find;

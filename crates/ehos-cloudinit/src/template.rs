@@ -6,21 +6,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use handlebars::{Handlebars, TemplateErrorReason, handlebars_helper};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::facts::pool_key;
+use crate::engine::{Engine, syntax};
 use crate::legacy::{Old, files_of, insert_files, translate};
-use crate::tags::{self, SHAPES};
-use crate::{
-    EXECUTE_YAML, Kind, MASTER_YAML, MasterFacts, NodeFacts, Problem, Secret, TemplateError, cloud_config,
-    pack,
-};
-
-const ONLY: &str = "template";
+use crate::tags;
+use crate::{Kind, MasterFacts, NodeFacts, Problem, Secret, TemplateError, cloud_config, pack};
 
 /// A valid template.
 #[derive(Clone)]
@@ -31,14 +23,14 @@ pub struct Template {
     body: Body,
     used: BTreeSet<&'static str>,
     /// The items of `write_files` that are put into a template of the old form.
-    files: Option<Handlebars<'static>>,
+    files: Option<Engine>,
     warnings: Vec<String>,
 }
 
 #[derive(Clone)]
 enum Body {
     /// With tags of today.
-    Tags(Handlebars<'static>),
+    Tags(Engine),
     /// For cloud-init's own jinja, whose double braces are its own: with tags of the old form alone.
     Jinja(String),
 }
@@ -77,7 +69,7 @@ impl Template {
                 let missing = tags::missing(&used, kind);
                 return Err(invalid(problems.into_iter().map(placed).chain(missing).collect()));
             }
-            (Body::Tags(engine(parsed)), used)
+            (Body::Tags(Engine::new(parsed)), used)
         };
         let mut warnings = translated.warnings(kind);
         let missing = tags::missing(&used, kind);
@@ -89,7 +81,7 @@ impl Template {
                     kind.file_name()
                 ));
             }
-            own_files(kind)
+            Engine::shipped(kind)
         } else {
             None
         };
@@ -184,21 +176,13 @@ impl Template {
 
     fn fill(
         &self,
-        engine: &Handlebars<'_>,
+        engine: &Engine,
         secret: Option<Secret<'_>>,
         values: &Value,
     ) -> Result<String, TemplateError> {
-        // What handlebars says may quote what it rendered, so only the place is kept.
-        engine.render(ONLY, values).map_err(|error| {
-            if let Some(other) = self.lacks(secret) {
-                return other;
-            }
-            let what = "cannot be rendered";
-            self.invalid(vec![match (error.line_no, error.column_no) {
-                (Some(line), Some(column)) => Problem::at(line, column, what),
-                _ => Problem::whole(what),
-            }])
-        })
+        engine
+            .fill(values)
+            .map_err(|problem| self.lacks(secret).unwrap_or_else(|| self.invalid(vec![problem])))
     }
 
     /// The tag that it wants filled with the secret that there is not.
@@ -300,43 +284,6 @@ fn in_words(kind: Kind, old: Old, values: &Value) -> String {
     }
 }
 
-fn engine(parsed: handlebars::Template) -> Handlebars<'static> {
-    let mut engine = Handlebars::new();
-    engine.set_strict_mode(true);
-    engine.register_escape_fn(handlebars::no_escape);
-    handlebars_helper!(b64: |text: str| STANDARD.encode(text));
-    handlebars_helper!(poolkey: |text: str| pool_key(text));
-    engine.register_helper("b64", Box::new(b64));
-    engine.register_helper("poolkey", Box::new(poolkey));
-    engine.register_template(ONLY, parsed);
-    engine
-}
-
-/// The shipped template of that kind, for the files in it.
-fn own_files(kind: Kind) -> Option<Handlebars<'static>> {
-    let text = match kind {
-        Kind::Base => return None,
-        Kind::Execute => EXECUTE_YAML,
-        Kind::Master => MASTER_YAML,
-    };
-    handlebars::Template::compile(text).ok().map(engine)
-}
-
-fn syntax(error: &handlebars::TemplateError) -> Problem {
-    let what = match error.reason() {
-        // The engine would list the rules of its grammar.
-        TemplateErrorReason::InvalidSyntax(_) => format!(
-            "the template cannot be read up to here: {SHAPES}, each {{{{#if}}}} with its {{{{/if}}}}; a literal \
-             {{{{ is written \\{{{{"
-        ),
-        reason => reason.to_string(),
-    };
-    match error.pos() {
-        Some((line, column)) => Problem::at(line, column, what),
-        None => Problem::whole(what),
-    }
-}
-
 /// Lists what the rest of EHOS relies on and `text` has not; our own files bring some of it.
 fn unwise(kind: Kind, text: &str, with_files: bool) -> Vec<String> {
     let has =
@@ -352,7 +299,7 @@ fn unwise(kind: Kind, text: &str, with_files: bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BASE_YAML, Place};
+    use crate::{BASE_YAML, EXECUTE_YAML, MASTER_YAML, Place};
 
     const TOKEN: &str = "aaa.bbb-_.ccc";
 

@@ -1,4 +1,5 @@
-//! What real consoles showed: cloud-init 25.1.4 on Debian 13, run with user-data that fails in one way each.
+//! What real consoles showed: cloud-init 25.1.4 on Debian 13 and 22.4.2 on Debian 12, most with user-data that fails in
+//! one way each. Lines of packages and addresses are left out.
 
 use ehos_cloudinit::{Boot, ImageMarks, Probe, read_console, read_image, read_probe, tail};
 
@@ -46,6 +47,11 @@ fn the_first_failure_is_told() {
             "jinja that asks for what is not there",
         ),
         (include_str!("samples/crash.txt"), "cloud-init crashed", "a stage that dies"),
+        (
+            include_str!("samples/base-failed.txt"),
+            "no signing key from https://htcss-downloads.chtc.wisc.edu/repo",
+            "share/base.yaml on Debian 12 without a way out",
+        ),
     ] {
         assert_eq!(read_console(log), Boot::Failed { why: expected.into() }, "{row}");
     }
@@ -69,6 +75,10 @@ fn an_image_and_a_probe_tell_their_end() {
     assert_eq!(read_image(include_str!("samples/base.txt")), marks);
     assert_eq!(read_probe(include_str!("samples/probe-alone.txt")), Probe::Passed);
     assert_eq!(read_probe(include_str!("samples/master.txt")), Probe::Going);
+    let Probe::Failed { why } = read_probe(include_str!("samples/probe-failed.txt")) else {
+        panic!("START = False")
+    };
+    assert!(why.starts_with("the job did not end within 5 minutes: 1 undefined  | StartLog: "), "{why}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ CONSOLE=/dev/console
 say() { echo "EHOS probe: $*" >>"$CONSOLE"; }
 fail() {
     log=$(condor_config_val STARTD_LOG 2>/dev/null)
-    say "FAILED: $* | StartLog: $(tail -n 5 "${log:-/dev/null}" 2>&1 | tr '\n' '|')"
+    say "FAILED: $* | StartLog: $(tail -n 3 "${log:-/dev/null}" 2>&1 | tr '\n' '|')"
     exit 1
 }
 # Tries the rest of the line once a second; the first word says how often.
@@ -74,8 +74,9 @@ until said=$(submit 2>&1); do
     [ "$left" -gt 0 ] || fail "the job cannot be submitted: $(echo "$said" | tr '\n' ' ')"
     sleep 1
 done
+state() { timeout 20 condor_q -all -af JobStatus HoldReason 2>&1 | tr '\n' ' '; }
 timeout 320 runuser -u ehos-probe -- condor_wait -wait 300 "$folder/log" >/dev/null 2>&1 ||
-    fail "the job did not end within 5 minutes: $(timeout 20 condor_q -all -af JobStatus HoldReason 2>&1 | tr '\n' ' ')"
+    fail "the job did not end within 5 minutes; JobStatus, HoldReason: $(state)"
 [ "$(cat out)" = "the job has run" ] || fail "the job has not written what it should: $(head -c 200 err)"
 say "passed"
 SCRIPT
