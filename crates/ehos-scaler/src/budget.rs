@@ -51,6 +51,8 @@ pub(crate) struct Purse {
     instances: u64,
     cores: u64,
     memory: u64,
+    /// More is in use than may be, so that what a node leaves cannot be had again.
+    overdrawn: bool,
 }
 
 /// What may still be bought, everywhere.
@@ -137,6 +139,27 @@ impl Budget {
         })
     }
 
+    /// Tells whether a cloud has anything to make nodes of that has not failed lately, places and quota aside.
+    pub(crate) fn sells(&self, cloud: &CloudName) -> bool {
+        self.purse(cloud)
+            .is_some_and(|purse| purse.closed.is_none() && purse.offers.iter().any(|o| o.cooling.is_none()))
+    }
+
+    /// Tells whether its cloud could make another node in a node's place.
+    pub(crate) fn replaces(&self, look: &Look, node: &Node) -> bool {
+        let Some(purse) = self.purse(&node.cloud).filter(|_| self.sells(&node.cloud)) else { return false };
+        let back = paper(look, &node.cloud, &node.flavor);
+        let fits = |offer: &Offer| {
+            let cores = purse.cores.saturating_add(back.cores.into()) >= offer.paper.cores.into();
+            cores && purse.memory.saturating_add(back.memory.0) >= offer.paper.memory.0
+        };
+        !purse.overdrawn && purse.offers.iter().any(|offer| offer.cooling.is_none() && fits(offer))
+    }
+
+    fn purse(&self, cloud: &CloudName) -> Option<&Purse> {
+        self.purses.iter().find(|purse| purse.cloud == *cloud)
+    }
+
     /// Buys a node, if it may be bought.
     pub(crate) fn buy(&mut self, purse: usize, offer: usize) -> Result<Placement, Blocker> {
         if let Some(blocker) = self.blocker(purse, offer) {
@@ -172,6 +195,7 @@ impl Purse {
             instances: 0,
             cores: 0,
             memory: 0,
+            overdrawn: false,
         };
         let view = look.snapshot.clouds.get(&cloud.name);
         let Some(offer) =
@@ -197,6 +221,12 @@ impl Purse {
         self.instances = left(quota.instances, cloud.reserve.instances.into());
         self.cores = left(quota.cores, cloud.reserve.cores.into());
         self.memory = left(quota.memory, cloud.reserve.memory.0);
+        let over = |allowance: ehos_model::Allowance, reserve: u64| {
+            allowance.max.is_some_and(|max| allowance.used.saturating_add(reserve) > max)
+        };
+        self.overdrawn = over(quota.instances, cloud.reserve.instances.into())
+            || over(quota.cores, cloud.reserve.cores.into())
+            || over(quota.memory, cloud.reserve.memory.0);
         let here = || look.inventory.nodes.iter().filter(|node| node.cloud == cloud.name);
         let building = here().filter(|node| matches!(node.phase, Phase::Building { .. })).count();
         self.creating_left = u64::from(self.max_creating).saturating_sub(count(building));

@@ -372,6 +372,7 @@ fn a_failed_create_is_backed_off_by_its_kind() {
         node: "x".into(),
         cloud: "bergen".into(),
         flavor: FlavorName::from(flavor),
+        image: None,
     };
     let retry_after = Some(Duration::from_mins(3));
     for (row, kind, expected, until) in [
