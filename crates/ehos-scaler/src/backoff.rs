@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use ehos_model::{ImageId, Timestamp};
+use ehos_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::look::later;
+use crate::memory::MadeOf;
 
 /// Where a row of waiting times begins and ends.
 #[derive(Clone, Copy, Debug)]
@@ -31,9 +32,9 @@ pub(crate) struct Backoff {
     pub(crate) until: Timestamp,
     /// How it failed last.
     pub(crate) why: String,
-    /// The image that may be to blame instead, since nothing else has failed and none of its nodes ever joined.
+    /// What may be to blame instead, since nothing else has failed and no node of it ever joined.
     #[serde(default)]
-    pub(crate) image: Option<ImageId>,
+    pub(crate) suspect: Option<MadeOf>,
 }
 
 impl Backoff {
@@ -45,12 +46,12 @@ impl Backoff {
         at: Timestamp,
         why: &str,
         asked: Option<Duration>,
-        image: Option<ImageId>,
+        suspect: Option<MadeOf>,
     ) {
         let asked = later(at, asked.unwrap_or_default().min(Duration::from_hours(24)));
         if let Some(running) = slot.as_mut().filter(|backoff| at < backoff.until) {
             running.until = running.until.max(asked);
-            running.image = running.image.take().filter(|before| Some(before) == image.as_ref());
+            running.suspect = running.suspect.take().filter(|before| Some(before) == suspect.as_ref());
             return;
         }
         let failures = slot.as_ref().map_or(0, |backoff| backoff.failures);
@@ -59,7 +60,7 @@ impl Backoff {
             failures: failures.saturating_add(1),
             until: asked.max(later(at, wait)),
             why: why.to_owned(),
-            image,
+            suspect,
         });
     }
 }

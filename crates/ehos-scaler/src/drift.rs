@@ -15,7 +15,7 @@ use crate::step::{Action, Step};
 
 /// What the nodes of a cloud are made of now.
 struct Make<'a> {
-    image: Option<&'a ImageId>,
+    image: &'a ImageId,
     template: Option<&'a String>,
     flavors: &'a [FlavorName],
     /// How many nodes of it may be tried, as long as none has joined.
@@ -56,7 +56,7 @@ impl<'a> Drift<'a> {
 }
 
 impl<'a> Make<'a> {
-    /// Nothing is to be replaced in a cloud that has nothing to replace it with.
+    /// Nothing is to be replaced in a cloud that has nothing to replace it with, or whose new nodes do not join.
     fn new(look: &Look<'a>, cloud: &'a CloudPolicy) -> Option<Self> {
         let view = look.snapshot.clouds.get(&cloud.name)?;
         let configured = view.offer.seen()?.image.as_ref()?;
@@ -66,22 +66,18 @@ impl<'a> Make<'a> {
         let of_image = Trial::left(memory.and_then(|memory| memory.images.get(image)));
         let of_template =
             template.and_then(|text| Trial::left(memory.and_then(|memory| memory.templates.get(text))));
-        Some(Self {
-            image: (of_image != Some(0)).then_some(image),
-            template: template.filter(|_| of_template != Some(0)),
-            flavors: &cloud.flavors,
-            trials: [of_image, of_template].into_iter().flatten().min(),
-        })
+        let trials = [of_image, of_template].into_iter().flatten().min();
+        (trials != Some(0)).then_some(Self { image, template, flavors: &cloud.flavors, trials })
     }
 
     fn differs<'b>(&'b self, server: &'b Server) -> Option<Reason<'b>> {
-        match (server.image.as_ref(), self.image) {
-            (Some(has), Some(wanted)) if has != wanted => return Some(Reason::Image { has, wanted }),
-            _ => {}
+        if let Some(has) = server.image.as_ref().filter(|has| *has != self.image) {
+            return Some(Reason::Image { has, wanted: self.image });
         }
-        match (server.template.as_ref(), self.template) {
-            (Some(has), Some(wanted)) if has != wanted => return Some(Reason::Template),
-            _ => {}
+        if let (Some(has), Some(wanted)) = (&server.template, self.template)
+            && has != wanted
+        {
+            return Some(Reason::Template);
         }
         let flavor = &server.flavor;
         let known = flavor.as_str() != UNKNOWN_FLAVOR;

@@ -19,7 +19,7 @@ use crate::step::{Action, Outcome};
 mod observed;
 mod trial;
 
-pub(crate) use trial::Trial;
+pub(crate) use trial::{MadeOf, Trial};
 
 /// How long an order may be missing from a cloud's listings before it is taken for never carried out.
 pub(crate) const ORDER_SHOWS: Duration = Duration::from_mins(2);

@@ -48,16 +48,17 @@ impl fmt::Display for Note {
             ),
             Self::Image { cloud, image, instead: None, .. } => write!(
                 f,
-                "image {image} of {cloud} does not work: {nodes} made from it came up and none joined the pool \
-                 ({names}); no older image is known to work, so it is tried again, at longer and longer \
-                 intervals. Boot a server from it and read its console, or build it anew with \
+                "image {image} of {cloud}, or what execute.yaml tells its nodes, does not work: {nodes} came up and \
+                 none joined the pool ({names}); no older image is known to work, so it is tried again at \
+                 longer intervals. Boot a server from it and read its console, or build it anew with \
                  ehos_build_images --force"
             ),
             Self::Template { cloud, .. } => write!(
                 f,
                 "the present execute.yaml of {cloud} does not work: {nodes} that were told it came up and none \
-                 joined the pool ({names}); nodes that were told an older one are kept. Take back what was \
-                 changed in it, or boot a server with it and read its console"
+                 joined the pool ({names}); it is tried again at longer intervals, and nodes that were told \
+                 another one are kept. Take back what was changed in it, or boot a server with it and read \
+                 its console"
             ),
         }
     }

@@ -116,7 +116,7 @@ impl Memory {
             && !new.blamed
         {
             new.blamed = true;
-            let image = self.try_in_vain(node, why);
+            let suspect = self.try_in_vain(node, why);
             let cloud = self.clouds.entry(node.cloud.clone()).or_default();
             let flavor = cloud.flavors.entry(node.flavor.clone()).or_default();
             Backoff::fail(
@@ -125,7 +125,7 @@ impl Memory {
                 at,
                 &format!("node {}: {why}", node.id),
                 None,
-                image,
+                suspect,
             );
         }
         if seeing {

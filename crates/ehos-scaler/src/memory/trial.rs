@@ -1,7 +1,8 @@
 //! What is known of images and templates: whether a node of them ever came to work.
 //!
 //! Deliberately blames only what has never worked, and only for nodes whose server was up: a server in ERROR, or in
-//! BUILD for too long, is its cloud's doing, and what worked once is not to blame for a bad day of the network.
+//! BUILD for too long, is its cloud's doing, and what worked once is not to blame for a bad day of the network. Where
+//! image and template are both new, the image is to blame; the next nodes, made from an older one, show whether it was.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +14,13 @@ use crate::inventory::{Cause, Inventory, Node};
 
 /// How many nodes of an image or a template are tried before it is to blame that none of them has joined.
 pub(crate) const TRIALS: usize = 3;
+
+/// What a node is made of, its flavor aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MadeOf {
+    image: Option<ImageId>,
+    template: Option<String>,
+}
 
 /// How it went with the nodes of an image, or with those that were told the same template.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,36 +124,37 @@ impl Memory {
         }
     }
 
-    /// Counts a node that never came to work against its image and its template; gives the image that may be to blame.
-    pub(super) fn try_in_vain(&mut self, node: &Node, why: &Cause) -> Option<ImageId> {
+    /// Counts a node that never came to work against its image or its template; gives what it was made of, if one of
+    /// them may be to blame.
+    pub(super) fn try_in_vain(&mut self, node: &Node, why: &Cause) -> Option<MadeOf> {
         let server = node.server.as_ref().filter(|server| server.status == ServerStatus::Active)?;
         if !matches!(why, Cause::NeverJoined { .. }) {
             return None;
         }
         let cloud = self.clouds.entry(node.cloud.clone()).or_default();
-        if let Some(template) = &server.template {
-            cloud.templates.entry(template.clone()).or_insert(Trial::NEW).did_not_join(&node.id);
-        }
-        let image = server.image.as_ref()?;
-        let blamed = cloud.images.entry(image.clone()).or_insert(Trial::NEW).did_not_join(&node.id);
-        blamed.then(|| image.clone())
+        let blamed = server.image.as_ref().is_some_and(|image| {
+            cloud.images.entry(image.clone()).or_insert(Trial::NEW).did_not_join(&node.id)
+        }) || server.template.as_ref().is_some_and(|template| {
+            cloud.templates.entry(template.clone()).or_insert(Trial::NEW).did_not_join(&node.id)
+        });
+        blamed.then(|| MadeOf { image: server.image.clone(), template: server.template.clone() })
     }
 
-    /// Ends the back-off of flavors whose nodes an image was to blame for that is set aside now, and forgets what
-    /// nothing is made of any more. To be called after all were blamed who are to blame.
+    /// Ends the back-off of flavors whose nodes something was to blame for that nothing is made of any more, and forgets
+    /// such things. To be called after all were blamed who are to blame.
     pub(super) fn close_trials(&mut self, snapshot: &Snapshot, inventory: &Inventory) {
         for (name, cloud) in &mut self.clouds {
-            if cloud.instead().is_some() {
-                let to_blame = cloud.configured.clone();
-                for flavor in cloud.flavors.values_mut() {
-                    if flavor.backoff.as_ref().is_some_and(|backoff| backoff.image == to_blame) {
-                        flavor.backoff = None;
-                    }
-                }
-            }
             let Some(view) = snapshot.clouds.get(name).filter(|view| view.servers.seen().is_some()) else {
                 continue;
             };
+            let image = cloud.instead().or(cloud.configured.as_ref()).cloned();
+            let made_of = MadeOf { image, template: view.template.clone() };
+            for flavor in cloud.flavors.values_mut() {
+                let suspect = flavor.backoff.as_ref().and_then(|backoff| backoff.suspect.as_ref());
+                if suspect.is_some_and(|suspect| *suspect != made_of) {
+                    flavor.backoff = None;
+                }
+            }
             let here = || inventory.nodes.iter().filter(|node| node.cloud == *name);
             let servers = || here().filter_map(|node| node.server.as_ref());
             let keep = (cloud.configured.clone(), cloud.older().cloned());

@@ -221,6 +221,13 @@ impl World {
         self.clouds.values().map(|cloud| cloud.servers.len()).sum()
     }
 
+    /// Changes what the nodes of a cloud are made of from now on.
+    pub(crate) fn configure(&mut self, cloud: &str, image: Option<&str>, template: Option<&str>) {
+        let cloud = self.clouds.get_mut(cloud).unwrap();
+        cloud.image = image.map(str::to_owned).or(cloud.image.take());
+        cloud.template = template.map(str::to_owned).or(cloud.template.take());
+    }
+
     /// Lets time pass: servers boot, startds join, jobs end and start.
     pub(crate) fn advance(&mut self, seconds: u32) {
         self.old_slots = self.slots();
