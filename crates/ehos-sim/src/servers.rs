@@ -108,6 +108,7 @@ impl State {
         let event = if fails { Event::Fail(id.clone()) } else { Event::Active(id.clone()) };
         self.after(boot_time, event);
         let node = order.node.clone();
+        let spoilt = self.spoilt.contains(&order.image);
         let server = ServerRecord {
             id: id.clone(),
             cloud: order.cloud,
@@ -120,7 +121,7 @@ impl State {
             status: ServerStatus::Building,
             created: self.now,
             fault: None,
-            join_time: (*fate != NextServer::NeverJoins).then_some(join_time),
+            join_time: (*fate != NextServer::NeverJoins && !spoilt).then_some(join_time),
         };
         self.servers.insert(id.clone(), server);
         self.count_servers(&node);

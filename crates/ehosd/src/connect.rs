@@ -3,11 +3,12 @@
 //! Deliberately connects to nothing yet: a cloud or a pool that is down now is looked at again in every tick.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use ehos_cloud::{Cloud, OpenStackCloud};
-use ehos_cloudinit::{NodeFacts, Template, find_template};
+use ehos_cloudinit::{NodeFacts, Origin, Template, find_template};
 use ehos_condor::{CondorPool, CondorSettings, Pool};
 use ehos_config::{Authentication, Backend, CloudSettings, Config};
 use ehos_model::{CloudName, NodeId, PoolId};
@@ -20,9 +21,19 @@ use crate::execute::{Hands, Join, UPDATE_INTERVAL, update_interval};
 /// What embedded nodes are told; they do not listen.
 const EMBEDDED_MASTER: &str = "127.0.0.1";
 
+/// Tells templates apart: the same text, the same fingerprint.
+fn fingerprint(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
 /// The pool and the clouds of a configuration.
 pub(crate) struct Connections {
     pub(crate) hands: Hands,
+    /// The files that the templates were read from.
+    pub(crate) files: Vec<PathBuf>,
     /// The OpenStack clouds once more, for looking up what is named.
     pub(crate) openstack: Vec<Arc<OpenStackCloud>>,
     /// The embedded world, where there is one.
@@ -35,7 +46,7 @@ impl Connections {
     /// # Errors
     /// Where a template or a CA file is wrong, and where the configuration wants what is not there yet.
     pub(crate) fn new(config: &Config, world: Option<World>) -> anyhow::Result<Self> {
-        let templates = templates(config)?;
+        let Templates { templates, fingerprints, files } = templates(config)?;
         let pool_id = &config.policy.pool;
         let world = match world {
             None if config.is_embedded() => Some(embedded::world()),
@@ -68,7 +79,9 @@ impl Connections {
             token_lifetime: config.condor.token_lifetime,
             update_interval: update_interval(config.policy.lost_timeout),
         });
-        Ok(Self { hands: Hands { pool, clouds, templates: Arc::new(templates), join }, openstack, world })
+        let (templates, fingerprints) = (Arc::new(templates), Arc::new(fingerprints));
+        let hands = Hands { pool, clouds, templates, fingerprints, join };
+        Ok(Self { hands, files, openstack, world })
     }
 }
 
@@ -111,9 +124,17 @@ fn prove(template: &Template, config: &Config, cloud: &CloudSettings) -> anyhow:
     Ok(())
 }
 
+/// The templates of all clouds.
+#[derive(Default)]
+struct Templates {
+    templates: BTreeMap<CloudName, Template>,
+    fingerprints: BTreeMap<CloudName, String>,
+    files: Vec<PathBuf>,
+}
+
 /// Reads and proves the template of every cloud.
-fn templates(config: &Config) -> anyhow::Result<BTreeMap<CloudName, Template>> {
-    let mut templates = BTreeMap::new();
+fn templates(config: &Config) -> anyhow::Result<Templates> {
+    let mut all = Templates::default();
     for cloud in &config.clouds {
         let found = find_template("execute.yaml", cloud.userdata_file.as_deref())?;
         let origin = found.origin.to_string();
@@ -123,7 +144,11 @@ fn templates(config: &Config) -> anyhow::Result<BTreeMap<CloudName, Template>> {
             log::warn!("{origin}: {warning}");
         }
         prove(&template, config, cloud)?;
-        templates.insert(cloud.name.clone(), template);
+        all.templates.insert(cloud.name.clone(), template);
+        all.fingerprints.insert(cloud.name.clone(), fingerprint(&found.text));
+        if let Origin::Configured(path) | Origin::Folder(path) = found.origin {
+            all.files.push(path);
+        }
     }
-    Ok(templates)
+    Ok(all)
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ehos_model::{CloudView, FailureKind, Snapshot};
-use ehos_scaler::{Inventory, Outcome, Plan, Unmet};
+use ehos_scaler::{Inventory, Note, Outcome, Plan, Unmet};
 
 use crate::logging::DECISION;
 
@@ -15,6 +15,7 @@ pub(crate) struct Report {
     unknown: BTreeSet<String>,
     /// Shapes of jobs with what they wait for; how many there are changes all the time.
     unmet: BTreeSet<String>,
+    notes: BTreeSet<String>,
 }
 
 impl Report {
@@ -30,6 +31,18 @@ impl Report {
         if waited && self.unmet.is_empty() {
             log::info!(target: DECISION, "every waiting job has its node, or one that is coming");
         }
+    }
+
+    /// Says what an operator should know, once as long as it is true.
+    pub(crate) fn noted(&mut self, notes: &[Note]) {
+        let now: BTreeSet<String> = notes.iter().map(ToString::to_string).collect();
+        for line in now.difference(&self.notes) {
+            log::warn!("{line}");
+        }
+        if now.is_empty() && !self.notes.is_empty() {
+            log::info!(target: DECISION, "no image or template is to blame for anything any more");
+        }
+        self.notes = now;
     }
 
     /// Gives those that wait for something they did not wait for before.
@@ -179,6 +192,7 @@ fn sights(snapshot: &Snapshot) -> impl Iterator<Item = (String, Sight<'_>)> {
 pub(crate) fn outlook(snapshot: &Snapshot, inventory: &Inventory, plan: &Plan) -> Vec<String> {
     let mut lines = vec![format!("seen     {}", summary(snapshot, inventory))];
     lines.extend(unknown(snapshot).map(|what| format!("unknown  {what}")));
+    lines.extend(plan.notes.iter().map(|note| format!("note     {note}")));
     lines.extend(plan.steps.iter().map(|step| format!("would    {step}")));
     lines.extend(plan.unmet.iter().map(|unmet| format!("waiting  {unmet}")));
     if plan.steps.is_empty() {
@@ -225,6 +239,7 @@ mod tests {
             let view = CloudView {
                 servers: Observed::Unknown { since: at, why: servers.to_owned() },
                 offer: Observed::Unknown { since: at, why: offer.to_owned() },
+                template: None,
             };
             let snapshot = Snapshot {
                 at,
