@@ -18,6 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const CLOUDS: [&str; 2] = ["east", "west"];
+const IMAGES: [&str; 3] = ["embedded", "second", "third"];
 const MIN: u32 = 1;
 const MAX: u32 = 8;
 
@@ -382,6 +383,14 @@ async fn trouble(world: &World, driver: &mut Driver, dice: &mut fastrand::Rng, t
             let (cores, memory) = *dice.choice(&[(1, 1), (2, 2), (4, 8), (1, 4)]).unwrap();
             tokio::time::timeout(SECOND, submit(world, jobs, seconds, cores, memory)).await.ok();
             "jobs"
+        }
+        23 => {
+            configure(world, dice.choice(IMAGES).unwrap(), 0.1);
+            "another image"
+        }
+        24 => {
+            faults.spoil_image(&(*dice.choice(&IMAGES).unwrap()).into());
+            "image spoilt"
         }
         _ => return,
     };

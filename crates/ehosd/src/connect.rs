@@ -46,7 +46,7 @@ impl Connections {
     /// # Errors
     /// Where a template or a CA file is wrong, and where the configuration wants what is not there yet.
     pub(crate) fn new(config: &Config, world: Option<World>) -> anyhow::Result<Self> {
-        let Templates { templates, fingerprints, files } = templates(config)?;
+        let Templates { parsed: templates, fingerprints, files } = templates(config)?;
         let pool_id = &config.policy.pool;
         let world = match world {
             None if config.is_embedded() => Some(embedded::world()),
@@ -127,7 +127,7 @@ fn prove(template: &Template, config: &Config, cloud: &CloudSettings) -> anyhow:
 /// The templates of all clouds.
 #[derive(Default)]
 struct Templates {
-    templates: BTreeMap<CloudName, Template>,
+    parsed: BTreeMap<CloudName, Template>,
     fingerprints: BTreeMap<CloudName, String>,
     files: Vec<PathBuf>,
 }
@@ -144,7 +144,7 @@ fn templates(config: &Config) -> anyhow::Result<Templates> {
             log::warn!("{origin}: {warning}");
         }
         prove(&template, config, cloud)?;
-        all.templates.insert(cloud.name.clone(), template);
+        all.parsed.insert(cloud.name.clone(), template);
         all.fingerprints.insert(cloud.name.clone(), fingerprint(&found.text));
         if let Origin::Configured(path) | Origin::Folder(path) = found.origin {
             all.files.push(path);

@@ -157,7 +157,8 @@ fn an_idle_node_that_differs_is_exchanged_although_nodes_min_wants_it() {
 
 #[test]
 fn jobs_come_first() {
-    let rows: Vec<(&str, Vec<Demand>, Vec<Slot>, Vec<&str>)> = vec![
+    type Row<'a> = (&'a str, Vec<Demand>, Vec<Slot>, Vec<&'a str>);
+    let rows: Vec<Row> = vec![
         ("jobs for one: the other goes", vec![jobs(1, size(4, 8))], idle(), vec!["drain b"]),
         ("jobs for both", vec![jobs(2, size(4, 8))], idle(), vec![]),
         ("taken back for a job", vec![jobs(2, size(4, 8))], vec![slot("a"), drained("b")], vec!["resume b"]),
@@ -217,10 +218,10 @@ fn failing(nodes: &[&str], change: impl Fn(&mut Server)) -> (Snapshot, Memory) {
 
 #[test]
 fn an_image_is_set_aside_when_its_first_three_nodes_fail_to_join() {
+    type Row<'a> = (&'a str, Vec<&'a str>, &'a dyn Fn(&mut Server), Vec<&'a str>, bool);
     let as_it_is = |_: &mut Server| ();
     let want = vec!["create medium in bergen from image"];
     let configured = vec!["create large in bergen"];
-    type Row<'a> = (&'a str, Vec<&'a str>, &'a dyn Fn(&mut Server), Vec<&'a str>, bool);
     let rows: Vec<Row> = vec![
         ("three of them", vec!["x", "y", "z"], &as_it_is, want.clone(), true),
         ("two: the flavor is backed off", vec!["x", "y"], &as_it_is, configured.clone(), false),
