@@ -10,7 +10,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ehos_model::{CloudName, Demand, Resources, SlotState};
+use ehos_model::{CloudName, Demand, NodeId, Resources, SlotState};
 
 use crate::Deletable;
 use crate::budget::Place;
@@ -18,6 +18,7 @@ use crate::drift::Drift;
 use crate::inventory::{Node, Phase, Stray};
 use crate::look::Look;
 use crate::packer::{Packer, decreasing};
+use crate::tied::tied_to;
 use crate::unmet::{Blocker, Unmet, Waiting};
 
 /// What the room that is there comes to.
@@ -35,11 +36,13 @@ pub(crate) struct Cover {
 }
 
 pub(crate) fn cover(look: &Look, drift: &Drift, demand: &[Demand]) -> Cover {
-    let (unmatched, mut left) = split_unmatched(look, decreasing(demand));
+    let mut touched = vec![false; look.inventory.nodes.len()];
+    let (tied, free): (Vec<_>, Vec<_>) = demand.iter().partition(|group| tied_node(group).is_some());
+    let (mut unmatched, mut left) = split_unmatched(look, decreasing(free));
+    unmatched.extend(tied.into_iter().filter_map(|group| keep_for(look, group, &mut touched)));
     let resumable = resumable(look, drift);
     let (rooms, owners) = rooms(look, drift, &resumable);
     let mut packer = Packer::new(&rooms);
-    let mut touched = vec![false; look.inventory.nodes.len()];
     for shape in &mut left {
         shape.jobs = packer.place(&shape.request, shape.jobs, |room| {
             if let Some(node) = owners[room] {
@@ -49,6 +52,21 @@ pub(crate) fn cover(look: &Look, drift: &Drift, demand: &[Demand]) -> Cover {
     }
     left.retain(|shape| shape.jobs > 0);
     Cover { touched, left, unmatched, wanted: None, resumable }
+}
+
+/// Finds the one node that jobs ask for.
+fn tied_node(group: &Demand) -> Option<&str> {
+    group.requirements.as_deref().and_then(tied_to)
+}
+
+/// Keeps the node for jobs that ask for it alone, where it is ours; they have room on no other.
+fn keep_for(look: &Look, group: &Demand, touched: &mut [bool]) -> Option<Unmet> {
+    let node = NodeId::new(tied_node(group).filter(|_| group.idle > 0)?);
+    if let Ok(i) = look.inventory.nodes.binary_search_by(|other| other.id.cmp(&node)) {
+        touched[i] = true;
+    }
+    let demand = Waiting { autocluster: group.autocluster, request: group.request, jobs: group.idle };
+    Some(Unmet { demand, blocker: Blocker::OnlyOn { node } })
 }
 
 /// Sets aside the jobs that were not matched although there was room for them.

@@ -111,7 +111,7 @@ fn telling(blocker: &Blocker) -> (u8, Option<ehos_model::Timestamp>) {
         Blocker::NodeLimit { .. } => (3, None),
         Blocker::NoImage { .. } => (4, None),
         Blocker::CloudUnknown { .. } => (5, None),
-        Blocker::NoFlavorFits { .. } | Blocker::Unmatchable { .. } => (6, None),
+        Blocker::NoFlavorFits { .. } | Blocker::Unmatchable { .. } | Blocker::OnlyOn { .. } => (6, None),
     }
 }
 

@@ -36,6 +36,7 @@ mod size;
 mod step;
 #[cfg(test)]
 mod testing;
+mod tied;
 mod unmet;
 mod wake;
 mod words;

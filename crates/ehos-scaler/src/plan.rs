@@ -4,8 +4,6 @@
 //! what it is given. While the demand is unknown only the first is run: neither buying nor draining is safe then.
 
 #[cfg(test)]
-mod drift_tests;
-#[cfg(test)]
 mod tests;
 
 use ehos_model::{Policy, Snapshot, Timestamp};

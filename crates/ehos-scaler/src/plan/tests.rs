@@ -1,5 +1,7 @@
 //! One named row a rule; what holds over time stands in the scenarios.
 
+mod drift;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 

@@ -179,6 +179,23 @@ fn jobs_come_first() {
 }
 
 #[test]
+fn jobs_for_one_node_buy_none_and_keep_it() {
+    let of = |node: &str| Demand {
+        requirements: Some(format!("(EhosNode == \"{node}\") && (TARGET.Arch == \"X86_64\")").into()),
+        ..jobs(9, size(4, 8))
+    };
+    for (row, node, expected) in [
+        ("a probe's test job", "probe", vec!["drain a"]),
+        ("the node would go, had nobody asked for it", "a", vec!["drain b"]),
+    ] {
+        let snapshot = Snapshot { demand: crate::testing::seen(vec![of(node)]), ..two(idle()) };
+        let plan = look(&snapshot, Memory::default(), &policy(kept(2))).2;
+        assert_eq!(deeds(&plan), expected, "{row}");
+        assert_eq!(plan.unmet[0].blocker.word(), "only-on", "{row}");
+    }
+}
+
+#[test]
 fn one_in_ten_goes_at_a_time_and_fewer_of_what_is_not_proven() {
     let pool = |nodes: u32| {
         let names: Vec<String> = (0..nodes).map(|i| format!("n{i:03}")).collect();
