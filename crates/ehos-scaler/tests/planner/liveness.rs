@@ -133,11 +133,12 @@ proptest! {
         };
         let created = world.created;
         let mut gone = BTreeSet::new();
-        let mut quiet = 0;
-        // Longer than the jobs run that are there, and than a node takes to join.
+        let (mut quiet, mut started) = (0, 0);
+        // Longer than a job runs, and than a node takes to join.
         while quiet < 130 {
             let (inventory, plan, _) = world.tick(false);
-            quiet = if plan.steps.is_empty() { quiet + 1 } else { 0 };
+            let same = plan.steps.is_empty() && started == world.started;
+            (quiet, started) = (if same { quiet + 1 } else { 0 }, world.started);
             let live = inventory.nodes.iter().filter(|node| node.phase.is_live()).count();
             let mut drained = 0;
             for step in &plan.steps {
