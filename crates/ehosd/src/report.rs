@@ -35,14 +35,19 @@ impl Report {
 
     /// Says what an operator should know, once as long as it is true.
     pub(crate) fn noted(&mut self, notes: &[Note]) {
-        let now: BTreeSet<String> = notes.iter().map(ToString::to_string).collect();
-        for line in now.difference(&self.notes) {
+        let some = !self.notes.is_empty();
+        for line in self.new_notes(notes) {
             log::warn!("{line}");
         }
-        if now.is_empty() && !self.notes.is_empty() {
+        if some && self.notes.is_empty() {
             log::info!(target: DECISION, "no image or template is to blame for anything any more");
         }
-        self.notes = now;
+    }
+
+    /// Gives those that were not true before.
+    fn new_notes(&mut self, notes: &[Note]) -> Vec<String> {
+        let told = std::mem::replace(&mut self.notes, notes.iter().map(ToString::to_string).collect());
+        self.notes.difference(&told).cloned().collect()
     }
 
     /// Gives those that wait for something they did not wait for before.
@@ -227,6 +232,38 @@ mod tests {
         ] {
             assert_eq!(report.not_yet_told(&unmet).len(), told, "{row}");
         }
+    }
+
+    #[test]
+    fn a_note_is_told_once_and_stands_in_every_outlook() {
+        let note = |image: &str| Note::Image {
+            cloud: "bergen".into(),
+            image: image.into(),
+            instead: Some("old".into()),
+            failed: vec!["x".into(), "y".into(), "z".into()],
+        };
+        let mut report = Report::default();
+        for (row, notes, told) in [
+            ("new", vec![note("one")], 1),
+            ("still true", vec![note("one")], 0),
+            ("another image", vec![note("two")], 1),
+            ("over", vec![], 0),
+            ("the same after a while", vec![note("two")], 1),
+        ] {
+            assert_eq!(report.new_notes(&notes).len(), told, "{row}");
+        }
+        let at = Timestamp::now();
+        let snapshot = Snapshot {
+            at,
+            seed: 1,
+            demand: Observed::Seen { at, value: vec![] },
+            slots: Observed::Seen { at, value: vec![] },
+            clouds: BTreeMap::new(),
+        };
+        let plan = Plan { notes: vec![note("one")], ..Plan::default() };
+        let lines = outlook(&snapshot, &Inventory::default(), &plan);
+        let line = lines.iter().find(|line| line.starts_with("note ")).unwrap();
+        assert!(line.contains("image one of bergen is set aside") && line.contains("x, y, z"), "{line}");
     }
 
     #[test]

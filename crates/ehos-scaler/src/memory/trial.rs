@@ -3,6 +3,7 @@
 //! Deliberately blames only what has never worked, and only for nodes whose server was up: a server in ERROR, or in
 //! BUILD for too long, is its cloud's doing, and what worked once is not to blame for a bad day of the network. Where
 //! image and template are both new, the image is to blame; the next nodes, made from an older one, show whether it was.
+//! A template that is known not to work makes no image bad.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -132,7 +133,10 @@ impl Memory {
             return None;
         }
         let cloud = self.clouds.entry(node.cloud.clone()).or_default();
-        let blamed = server.image.as_ref().is_some_and(|image| {
+        let trial = server.template.as_ref().map(|template| cloud.templates.get(template));
+        let told_in_vain = trial.is_some_and(|trial| Trial::left(trial) == Some(0));
+        let image = server.image.as_ref().filter(|_| !told_in_vain);
+        let blamed = image.is_some_and(|image| {
             cloud.images.entry(image.clone()).or_insert(Trial::NEW).did_not_join(&node.id)
         }) || server.template.as_ref().is_some_and(|template| {
             cloud.templates.entry(template.clone()).or_insert(Trial::NEW).did_not_join(&node.id)

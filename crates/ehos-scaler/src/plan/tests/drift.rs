@@ -336,6 +336,15 @@ fn a_template_that_was_tried_in_vain_is_not_spread() {
     });
     set_image(&mut snapshot, Some("image"));
     view(&mut snapshot).template = Some("template-2".to_owned());
+    let (_, memory, plan) = look(&snapshot, memory, &policy(kept(2)));
+    assert_eq!(drains(&plan), 0);
+    assert!(matches!(&plan.notes[..], [Note::Template { .. }]), "{:?}", plan.notes);
+    // A new image cannot make up for it, and is not to blame.
+    set_image(&mut snapshot, Some("image-2"));
+    for node in ["u", "v", "w"] {
+        let (image, template) = (Some("image-2".into()), Some("template-2".to_owned()));
+        add(&mut snapshot, Server { image, template, created: noon(-3600), ..server(node, Active) });
+    }
     let plan = look(&snapshot, memory, &policy(kept(2))).2;
     assert_eq!(drains(&plan), 0);
     assert!(matches!(&plan.notes[..], [Note::Template { .. }]), "{:?}", plan.notes);
