@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretSlice;
 
-use crate::{Kind, NodeFacts, Part, Template, TemplateError, find_template, fingerprint, pack};
+use crate::{Kind, NodeFacts, Origin, Part, Template, TemplateError, find_template, fingerprint, pack};
 
 /// What execute nodes are told.
 #[derive(Clone, Debug)]
@@ -15,6 +15,7 @@ pub struct Recipe {
     template: Template,
     parts: Vec<Part>,
     fingerprint: String,
+    files: Vec<PathBuf>,
 }
 
 impl Recipe {
@@ -32,7 +33,14 @@ impl Recipe {
             read.extend(Part::parse(&path.display().to_string(), &text)?);
             texts.push(text);
         }
-        Self::new(&found.origin.to_string(), &found.text, read, &fingerprint(&texts.join("\0")))
+        let mut recipe = Self::of(&found.origin.to_string(), &found.text)?;
+        if let Origin::Configured(path) | Origin::Folder(path) = found.origin {
+            recipe.files.push(path);
+        }
+        recipe.files.extend_from_slice(parts);
+        recipe.parts = read;
+        recipe.fingerprint = fingerprint(&texts.join("\0"));
+        Ok(recipe)
     }
 
     /// Takes a text for the template; for tests and for the embedded world.
@@ -40,12 +48,13 @@ impl Recipe {
     /// # Errors
     /// As [`Template::parse`].
     pub fn of(origin: &str, text: &str) -> Result<Self, TemplateError> {
-        Self::new(origin, text, Vec::new(), &fingerprint(text))
-    }
-
-    fn new(origin: &str, text: &str, parts: Vec<Part>, fingerprint: &str) -> Result<Self, TemplateError> {
-        let template = Template::parse(Kind::Execute, origin, text)?;
-        Ok(Self { origin: origin.to_owned(), template, parts, fingerprint: fingerprint.to_owned() })
+        Ok(Self {
+            origin: origin.to_owned(),
+            template: Template::parse(Kind::Execute, origin, text)?,
+            parts: Vec::new(),
+            fingerprint: fingerprint(text),
+            files: Vec::new(),
+        })
     }
 
     /// Where the template came from.
@@ -56,6 +65,11 @@ impl Recipe {
     /// Fingerprint of the template and the parts: SHA-256, 64 hexadecimal digits. Without parts it is the template's.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// The files that were read, to be watched for changes.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// What is allowed but unwise, to be logged once.

@@ -13,6 +13,9 @@ pub struct CloudView {
     pub servers: Observed<Vec<Server>>,
     /// What it offers.
     pub offer: Observed<CloudOffer>,
+    /// Fingerprint of the template that its new nodes are told; `None`: not known, as in records of older versions.
+    #[serde(default)]
+    pub template: Option<String>,
 }
 
 /// The world as seen at one moment. Time and chance enter EHOS's decisions here and nowhere else.

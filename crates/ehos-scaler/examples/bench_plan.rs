@@ -92,8 +92,8 @@ fn world(load: Load) -> (Snapshot, Policy) {
             node: node.clone(),
             role: Role::Execute,
             flavor: flavor.name.clone(),
-            image: None,
-            template: None,
+            image: Some("image".into()),
+            template: Some("template".to_owned()),
             status: ServerStatus::Active,
             created: begun,
             fault: None,
@@ -123,6 +123,7 @@ fn world(load: Load) -> (Snapshot, Policy) {
             CloudView {
                 servers: Observed::Seen { at, value: servers },
                 offer: Observed::Seen { at, value: offer },
+                template: Some("template".to_owned()),
             },
         )
     });

@@ -8,6 +8,7 @@ use ehos_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::look::later;
+use crate::memory::MadeOf;
 
 /// Where a row of waiting times begins and ends.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,9 @@ pub(crate) struct Backoff {
     pub(crate) until: Timestamp,
     /// How it failed last.
     pub(crate) why: String,
+    /// What may be to blame instead, since nothing else has failed and no node of it ever joined.
+    #[serde(default)]
+    pub(crate) suspect: Option<MadeOf>,
 }
 
 impl Backoff {
@@ -42,10 +46,12 @@ impl Backoff {
         at: Timestamp,
         why: &str,
         asked: Option<Duration>,
+        suspect: Option<MadeOf>,
     ) {
         let asked = later(at, asked.unwrap_or_default().min(Duration::from_hours(24)));
         if let Some(running) = slot.as_mut().filter(|backoff| at < backoff.until) {
             running.until = running.until.max(asked);
+            running.suspect = running.suspect.take().filter(|before| Some(before) == suspect.as_ref());
             return;
         }
         let failures = slot.as_ref().map_or(0, |backoff| backoff.failures);
@@ -54,6 +60,7 @@ impl Backoff {
             failures: failures.saturating_add(1),
             until: asked.max(later(at, wait)),
             why: why.to_owned(),
+            suspect,
         });
     }
 }
@@ -67,8 +74,8 @@ mod tests {
         let mut at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let mut slot = None;
         for minutes in [5, 10, 20, 30, 30] {
-            Backoff::fail(&mut slot, FLAVOR, at, "no valid host", None);
-            Backoff::fail(&mut slot, FLAVOR, at, "the same tick's second failure counts once", None);
+            Backoff::fail(&mut slot, FLAVOR, at, "no valid host", None, None);
+            Backoff::fail(&mut slot, FLAVOR, at, "the same tick's second failure counts once", None, None);
             let until = slot.as_ref().unwrap().until;
             assert_eq!(until, at + Duration::from_secs(minutes * 60));
             at = until;
@@ -79,7 +86,7 @@ mod tests {
     fn retry_after_is_honoured() {
         let at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let mut slot = None;
-        Backoff::fail(&mut slot, CLOUD, at, "429", Some(Duration::from_mins(10)));
+        Backoff::fail(&mut slot, CLOUD, at, "429", Some(Duration::from_mins(10)), None);
         assert_eq!(slot.unwrap().until, at + Duration::from_mins(10));
     }
 }

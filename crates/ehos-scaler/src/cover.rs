@@ -3,20 +3,22 @@
 //! Deliberately decides nothing about removal; it only finds out which nodes the waiting jobs would touch. Room is
 //! tried in this order, so that what is left untouched is what can best be spared:
 //! 1. slots that are not ours, and fragments of busy nodes;
-//! 2. idle nodes, the longest idle last;
+//! 2. idle nodes, the longest idle last, and after them those that differ from what would be made now;
 //! 3. nodes still booting, whole;
-//! 4. nodes that drain and can be resumed without going above a ceiling.
+//! 4. nodes that drain and can be resumed without going above a ceiling, those that differ last.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ehos_model::{CloudName, Demand, Resources, SlotState};
+use ehos_model::{CloudName, Demand, NodeId, Resources, SlotState};
 
 use crate::Deletable;
 use crate::budget::Place;
+use crate::drift::Drift;
 use crate::inventory::{Node, Phase, Stray};
 use crate::look::Look;
 use crate::packer::{Packer, decreasing};
+use crate::tied::tied_to;
 use crate::unmet::{Blocker, Unmet, Waiting};
 
 /// What the room that is there comes to.
@@ -33,12 +35,14 @@ pub(crate) struct Cover {
     pub(crate) resumable: Vec<usize>,
 }
 
-pub(crate) fn cover(look: &Look, demand: &[Demand]) -> Cover {
-    let (unmatched, mut left) = split_unmatched(look, decreasing(demand));
-    let resumable = resumable(look);
-    let (rooms, owners) = rooms(look, &resumable);
-    let mut packer = Packer::new(&rooms);
+pub(crate) fn cover(look: &Look, drift: &Drift, demand: &[Demand]) -> Cover {
     let mut touched = vec![false; look.inventory.nodes.len()];
+    let (tied, free): (Vec<_>, Vec<_>) = demand.iter().partition(|group| tied_node(group).is_some());
+    let (mut unmatched, mut left) = split_unmatched(look, decreasing(free));
+    unmatched.extend(tied.into_iter().filter_map(|group| keep_for(look, group, &mut touched)));
+    let resumable = resumable(look, drift);
+    let (rooms, owners) = rooms(look, drift, &resumable);
+    let mut packer = Packer::new(&rooms);
     for shape in &mut left {
         shape.jobs = packer.place(&shape.request, shape.jobs, |room| {
             if let Some(node) = owners[room] {
@@ -48,6 +52,21 @@ pub(crate) fn cover(look: &Look, demand: &[Demand]) -> Cover {
     }
     left.retain(|shape| shape.jobs > 0);
     Cover { touched, left, unmatched, wanted: None, resumable }
+}
+
+/// Finds the one node that jobs ask for.
+fn tied_node(group: &Demand) -> Option<&str> {
+    group.requirements.as_deref().and_then(tied_to)
+}
+
+/// Keeps the node for jobs that ask for it alone, where it is ours; they have room on no other.
+fn keep_for(look: &Look, group: &Demand, touched: &mut [bool]) -> Option<Unmet> {
+    let node = NodeId::new(tied_node(group).filter(|_| group.idle > 0)?);
+    if let Ok(i) = look.inventory.nodes.binary_search_by(|other| other.id.cmp(&node)) {
+        touched[i] = true;
+    }
+    let demand = Waiting { autocluster: group.autocluster, request: group.request, jobs: group.idle };
+    Some(Unmet { demand, blocker: Blocker::OnlyOn { node } })
 }
 
 /// Sets aside the jobs that were not matched although there was room for them.
@@ -67,7 +86,7 @@ fn split_unmatched(look: &Look, shapes: Vec<Waiting>) -> (Vec<Unmet>, Vec<Waitin
 }
 
 /// Lists all room in the order in which it is tried, and the node that each belongs to.
-fn rooms(look: &Look, resumable: &[usize]) -> (Vec<Resources>, Vec<Option<usize>>) {
+fn rooms(look: &Look, drift: &Drift, resumable: &[usize]) -> (Vec<Resources>, Vec<Option<usize>>) {
     let nodes = || look.inventory.nodes.iter().enumerate();
     let mut rooms: Vec<(Option<usize>, Resources)> = Vec::new();
     for stray in &look.inventory.strays {
@@ -83,12 +102,12 @@ fn rooms(look: &Look, resumable: &[usize]) -> (Vec<Resources>, Vec<Option<usize>
     }
     let mut idle: Vec<_> = nodes()
         .filter_map(|(i, node)| match node.phase {
-            Phase::Idle { since } => Some((Reverse(since), i, node)),
+            Phase::Idle { since } => Some((drift.of(i), Reverse(since), i, node)),
             _ => None,
         })
         .collect();
-    idle.sort_by_key(|(since, i, _)| (*since, *i));
-    for (_, i, node) in idle {
+    idle.sort_by_key(|(drifts, since, i, _)| (*drifts, *since, *i));
+    for (_, _, i, node) in idle {
         rooms.extend(Look::free(node).map(|free| (Some(i), free)));
     }
     for (i, node) in nodes().filter(|(_, node)| is_booting(node)) {
@@ -107,7 +126,7 @@ pub(crate) const fn is_booting(node: &Node) -> bool {
 }
 
 /// Lists the nodes whose drain may be cancelled: draining ones before drained ones, as many as the ceilings allow.
-fn resumable(look: &Look) -> Vec<usize> {
+fn resumable(look: &Look, drift: &Drift) -> Vec<usize> {
     let mut room =
         usize::try_from(look.policy.limits.max()).unwrap_or(usize::MAX).saturating_sub(staying(look, None));
     let mut rooms: BTreeMap<&CloudName, usize> = BTreeMap::new();
@@ -115,19 +134,19 @@ fn resumable(look: &Look) -> Vec<usize> {
         let max = cloud.nodes_max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
         rooms.insert(&cloud.name, max.saturating_sub(staying(look, Some(&cloud.name))));
     }
-    let mut candidates: Vec<(bool, usize)> = Vec::new();
+    let mut candidates: Vec<(bool, bool, usize)> = Vec::new();
     for (i, node) in look.inventory.nodes.iter().enumerate() {
         if matches!(node.phase, Phase::Draining { .. } | Phase::Drained { .. })
             && look.may_touch(node)
             && Deletable::overdue(node, look.policy.drain_timeout, look.at()).is_none()
             && node.server.as_ref().is_some_and(|server| server.status == ehos_model::ServerStatus::Active)
         {
-            candidates.push((matches!(node.phase, Phase::Drained { .. }), i));
+            candidates.push((drift.of(i), matches!(node.phase, Phase::Drained { .. }), i));
         }
     }
     candidates.sort_unstable();
     let mut resumable = Vec::new();
-    for (_, i) in candidates {
+    for (_, _, i) in candidates {
         let of_cloud = rooms.entry(&look.inventory.nodes[i].cloud).or_insert(0);
         if room > 0 && *of_cloud > 0 {
             room -= 1;

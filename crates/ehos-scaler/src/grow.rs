@@ -12,6 +12,7 @@ use crate::budget::Budget;
 use crate::choice::Chooser;
 use crate::dice::Names;
 use crate::look::Look;
+use crate::memory::CloudMemory;
 use crate::step::{Action, Step};
 use crate::unmet::{Blocker, Unmet, Waiting};
 use crate::words::{count, verb_s};
@@ -63,7 +64,8 @@ pub(crate) fn create(
 ) -> Step {
     let prefix = look.policy.cloud(&cloud).map_or("ehos", |cloud| cloud.prefix.as_str());
     let node = names.draw(prefix, |id| look.knows(id));
-    Step { action: Action::Create { node, cloud, flavor }, reason }
+    let image = look.memory.clouds.get(&cloud).and_then(CloudMemory::instead).cloned();
+    Step { action: Action::Create { node, cloud, flavor, image }, reason }
 }
 
 fn reason(lead: &Waiting) -> String {
@@ -109,7 +111,7 @@ fn telling(blocker: &Blocker) -> (u8, Option<ehos_model::Timestamp>) {
         Blocker::NodeLimit { .. } => (3, None),
         Blocker::NoImage { .. } => (4, None),
         Blocker::CloudUnknown { .. } => (5, None),
-        Blocker::NoFlavorFits { .. } | Blocker::Unmatchable { .. } => (6, None),
+        Blocker::NoFlavorFits { .. } | Blocker::Unmatchable { .. } | Blocker::OnlyOn { .. } => (6, None),
     }
 }
 

@@ -1,11 +1,13 @@
 //! Phase 4, headroom: keeps `nodes_min` nodes, and `nodes_spare` that the waiting jobs leave untouched.
 //!
-//! Deliberately below every ceiling, and resumes before it buys.
+//! Deliberately below every ceiling, and resumes before it buys; but not a node that differs from what would be made
+//! now, which would only be drained again.
 
 use crate::budget::{Budget, count};
 use crate::choice::Chooser;
 use crate::cover::{Cover, is_booting};
 use crate::dice::Names;
+use crate::drift::Drift;
 use crate::grow::create;
 use crate::inventory::{Node, Phase};
 use crate::look::Look;
@@ -34,14 +36,20 @@ impl Census {
     }
 }
 
+/// What nodes are bought with.
+pub(crate) struct Market<'m, 'a> {
+    pub(crate) budget: &'m mut Budget,
+    pub(crate) chooser: &'m mut Chooser<'a>,
+    pub(crate) names: &'m mut Names,
+}
+
 /// Resumes and buys what is missing, but nothing back that is to leave the place that is `wanted`. Returns the nodes resumed, by index.
 pub(crate) fn headroom(
     look: &Look,
     cover: &Cover,
+    drift: &Drift,
     census: &mut Census,
-    budget: &mut Budget,
-    chooser: &mut Chooser,
-    names: &mut Names,
+    market: &mut Market,
     steps: &mut Vec<Step>,
 ) -> Vec<usize> {
     let limits = look.policy.limits;
@@ -54,6 +62,10 @@ pub(crate) fn headroom(
         if cover.wanted.as_ref().is_some_and(|place| place.is_held_in(&node.cloud)) {
             continue;
         }
+        // It goes to make room for one that is up to date, unless none can come.
+        if drift.of(i) && market.budget.sells(&node.cloud) {
+            continue;
+        }
         let empty = node.claims() == 0;
         if census.live < min || (empty && census.reserve < spare) {
             let reason = reason(look, census);
@@ -64,10 +76,10 @@ pub(crate) fn headroom(
         }
     }
     while census.live < min || census.reserve < spare {
-        let Some((purse, offer)) = chooser.for_reserve(budget) else { break };
-        let Ok(placement) = budget.buy(purse, offer) else { break };
+        let Some((purse, offer)) = market.chooser.for_reserve(market.budget) else { break };
+        let Ok(placement) = market.budget.buy(purse, offer) else { break };
         let reason = reason(look, census);
-        steps.push(create(look, names, placement.into_parts(), reason));
+        steps.push(create(look, market.names, placement.into_parts(), reason));
         census.live += 1;
         census.reserve += 1;
     }

@@ -9,6 +9,9 @@ use ehos_model::{CloudName, FlavorName, Machine, NodeId, Server, Slot, Timestamp
 
 use crate::words::span;
 
+/// What a flavor is called of which nothing tells.
+pub(crate) const UNKNOWN_FLAVOR: &str = "unknown";
+
 /// A server and its startd, joined by the node's id, or what is known of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ehos_model::{Autocluster, CloudName, Failure, FailureKind, FlavorName, NodeId, Resources, Timestamp};
+use ehos_model::{
+    Autocluster, CloudName, Failure, FailureKind, FlavorName, ImageId, NodeId, Resources, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Plan;
@@ -15,6 +17,9 @@ use crate::size::Size;
 use crate::step::{Action, Outcome};
 
 mod observed;
+mod trial;
+
+pub(crate) use trial::{MadeOf, Trial};
 
 /// How long an order may be missing from a cloud's listings before it is taken for never carried out.
 pub(crate) const ORDER_SHOWS: Duration = Duration::from_mins(2);
@@ -94,6 +99,11 @@ pub(crate) struct CloudMemory {
     pub(crate) listed: Option<Timestamp>,
     pub(crate) backoff: Option<Backoff>,
     pub(crate) flavors: BTreeMap<FlavorName, FlavorMemory>,
+    /// The configured image when the cloud last told; `None`: it has none.
+    pub(crate) configured: Option<ImageId>,
+    pub(crate) images: BTreeMap<ImageId, Trial>,
+    /// By their fingerprints.
+    pub(crate) templates: BTreeMap<String, Trial>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +133,7 @@ impl Memory {
     pub fn intending(mut self, plan: &Plan, at: Timestamp) -> Self {
         for step in &plan.steps {
             match &step.action {
-                Action::Create { node, cloud, flavor } => {
+                Action::Create { node, cloud, flavor, .. } => {
                     let order = Order { cloud: cloud.clone(), flavor: flavor.clone(), at };
                     self.orders.insert(node.clone(), order);
                     self.last_cloud = Some(cloud.clone());
@@ -142,7 +152,7 @@ impl Memory {
         for Outcome { step, at, result } in outcomes {
             let at = *at;
             match (&step.action, result) {
-                (Action::Create { node, cloud, flavor }, result) => {
+                (Action::Create { node, cloud, flavor, .. }, result) => {
                     self.ordered(node, cloud, flavor, at, result.as_ref().err());
                 }
                 (Action::Drain { node, .. }, Ok(())) => self.mark(node, |node| {
@@ -196,9 +206,9 @@ impl Memory {
         }
         let why = failure.message.as_str();
         match failure.kind {
-            FailureKind::Auth => Backoff::fail(&mut seller.backoff, backoff::CLOUD, at, why, None),
+            FailureKind::Auth => Backoff::fail(&mut seller.backoff, backoff::CLOUD, at, why, None, None),
             FailureKind::Transient { retry_after } => {
-                Backoff::fail(&mut seller.backoff, backoff::CLOUD, at, why, retry_after);
+                Backoff::fail(&mut seller.backoff, backoff::CLOUD, at, why, retry_after, None);
             }
             FailureKind::Quota
             | FailureKind::NoValidHost
@@ -206,7 +216,7 @@ impl Memory {
             | FailureKind::Conflict
             | FailureKind::Rejected => {
                 let flavor = seller.flavors.entry(flavor.clone()).or_default();
-                Backoff::fail(&mut flavor.backoff, backoff::FLAVOR, at, why, None);
+                Backoff::fail(&mut flavor.backoff, backoff::FLAVOR, at, why, None, None);
             }
         }
     }

@@ -14,9 +14,9 @@ use ehos_model::{Demand, Mebibytes, Resources};
 use crate::unmet::Waiting;
 
 /// Gives the shapes that wait, largest first, so that small jobs fill what large ones leave.
-pub(crate) fn decreasing(demand: &[Demand]) -> Vec<Waiting> {
+pub(crate) fn decreasing<'a>(demand: impl IntoIterator<Item = &'a Demand>) -> Vec<Waiting> {
     let mut shapes: Vec<Waiting> = demand
-        .iter()
+        .into_iter()
         .filter(|group| group.idle > 0)
         .map(|group| Waiting { autocluster: group.autocluster, request: group.request, jobs: group.idle })
         .collect();

@@ -13,12 +13,14 @@ use crate::budget::{Budget, count};
 use crate::choice::Chooser;
 use crate::cover::{Cover, cover};
 use crate::dice::Names;
+use crate::drift::{Drift, Replacing};
 use crate::expire::expire;
 use crate::grow::grow;
-use crate::headroom::{Census, headroom, resume};
+use crate::headroom::{Census, Market, headroom, resume};
 use crate::inventory::Inventory;
 use crate::look::Look;
-use crate::shrink::shrink;
+use crate::note::{Note, notes};
+use crate::shrink::{Exchange, shrink};
 use crate::step::Step;
 use crate::unmet::Unmet;
 use crate::wake::wake_at;
@@ -30,6 +32,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Jobs that neither have room nor get a node now, largest shapes first.
     pub unmet: Vec<Unmet>,
+    /// What an operator should know, and do something about.
+    pub notes: Vec<Note>,
     /// When time alone will change the plan; always after the look it was made from.
     pub wake_at: Option<Timestamp>,
 }
@@ -48,10 +52,12 @@ pub fn plan(inventory: &Inventory, snapshot: &Snapshot, memory: &Memory, policy:
     let look = Look { inventory, snapshot, memory, policy };
     let mut steps = Vec::new();
     expire(&look, &mut steps);
+    let notes = notes(&look);
     let Some(demand) = snapshot.demand.seen() else {
-        return Plan { steps, unmet: Vec::new(), wake_at: wake_at(&look, &[], None) };
+        return Plan { steps, unmet: Vec::new(), notes, wake_at: wake_at(&look, &[], None) };
     };
-    let mut covered = cover(&look, demand);
+    let drift = Drift::new(&look);
+    let mut covered = cover(&look, &drift, demand);
     let mut resumed = resume_needed(&look, &covered, &mut steps);
     let mut budget = Budget::new(&look);
     let mut chooser = Chooser::new(look);
@@ -62,11 +68,15 @@ pub fn plan(inventory: &Inventory, snapshot: &Snapshot, memory: &Memory, policy:
     let taken = count(steps.len() - before) + count(resumed.len());
     let mut census = Census::new(&look, &covered, taken);
     covered.wanted = unmet.iter().find_map(|unmet| budget.place_for(&unmet.demand.request));
-    resumed.extend(headroom(&look, &covered, &mut census, &mut budget, &mut chooser, &mut names, &mut steps));
-    let grace = shrink(&look, &covered, &resumed, &mut census, &mut steps);
+    let before = steps.len();
+    let mut market = Market { budget: &mut budget, chooser: &mut chooser, names: &mut names };
+    resumed.extend(headroom(&look, &covered, &drift, &mut census, &mut market, &mut steps));
+    let replacing = Replacing::new(&look, &covered, &drift, census.live, &steps[before..]);
+    let exchange = Exchange { drift: &drift, replacing, budget: &budget };
+    let grace = shrink(&look, &covered, &resumed, &mut census, exchange, &mut steps);
     unmet.append(&mut covered.unmatched);
     let wake_at = wake_at(&look, &unmet, grace);
-    Plan { steps, unmet, wake_at }
+    Plan { steps, unmet, notes, wake_at }
 }
 
 /// Cancels the drain of nodes that the waiting jobs would touch, which is quicker and cheaper than buying.

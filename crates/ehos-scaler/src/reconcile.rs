@@ -6,9 +6,11 @@
 //! - A node is every server with role `execute` in a listing, in any state; every order that no listing has shown yet
 //!   (for two minutes after it, by a listing begun later); every remembered or visible node of an unknown cloud.
 //! - A startd of ours whose server is certainly gone is a stray, and so is a second server of a node.
+//! - A startd on a server of another role, a probe of an image for example, is somebody else's matter as long as that
+//!   server is listed: no node, no room, and nothing to remove.
 //! - An accepted drain, resume or delete is believed for a moment, until the ads and listings can show it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ehos_model::{
     CloudName, FlavorName, NodeId, Observed, Policy, Role, Server, ServerStatus, Slot, Snapshot, Timestamp,
@@ -16,7 +18,7 @@ use ehos_model::{
 };
 
 use crate::Memory;
-use crate::inventory::{Inventory, Node, Stray};
+use crate::inventory::{Inventory, Node, Stray, UNKNOWN_FLAVOR};
 use crate::memory::{ORDER_SHOWS, Order};
 use crate::reconcile::phase::Evidence;
 
@@ -37,13 +39,20 @@ struct Parts<'a> {
 pub fn reconcile(snapshot: &Snapshot, memory: &Memory, policy: &Policy) -> Inventory {
     let mut inventory = Inventory::default();
     let mut parts: BTreeMap<&NodeId, Parts> = BTreeMap::new();
+    let mut others: BTreeSet<&NodeId> = BTreeSet::new();
     for server in listed(snapshot) {
-        parts.entry(&server.node).or_default().servers.push(server);
+        if server.role == Role::Execute {
+            parts.entry(&server.node).or_default().servers.push(server);
+        } else {
+            others.insert(&server.node);
+        }
     }
+    others.retain(|id| !parts.contains_key(id));
     for slot in snapshot.slots.seen().into_iter().flatten() {
         // What names no pool was bought by a template without `EhosPool`; its node id is word enough.
         let ours = slot.pool.as_ref().is_none_or(|pool| *pool == policy.pool);
         match slot.node.as_ref().filter(|_| ours) {
+            Some(id) if others.contains(id) => {}
             Some(id) => parts.entry(id).or_default().slots.push(slot),
             None => inventory.strays.push(Stray::Foreign(slot.clone())),
         }
@@ -66,14 +75,9 @@ pub fn reconcile(snapshot: &Snapshot, memory: &Memory, policy: &Policy) -> Inven
     inventory
 }
 
-/// All execute servers of the clouds that answered.
+/// All servers of the clouds that answered.
 fn listed(snapshot: &Snapshot) -> impl Iterator<Item = &Server> {
-    snapshot
-        .clouds
-        .values()
-        .filter_map(|view| view.servers.seen())
-        .flatten()
-        .filter(|server| server.role == Role::Execute)
+    snapshot.clouds.values().filter_map(|view| view.servers.seen()).flatten()
 }
 
 /// When the servers of a cloud were asked for; `None` where that is unknown.
@@ -129,7 +133,7 @@ fn join(
         .or_else(|| parts.slots.iter().find_map(|slot| slot.flavor.as_ref()))
         .or_else(|| remembered.map(|node| &node.flavor))
         .cloned()
-        .unwrap_or_else(|| FlavorName::new("unknown"));
+        .unwrap_or_else(|| FlavorName::new(UNKNOWN_FLAVOR));
     let phase = Evidence {
         server,
         slots: &parts.slots,

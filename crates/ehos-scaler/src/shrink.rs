@@ -4,19 +4,29 @@
 //! A node is unneeded if the waiting jobs leave it untouched, for longer than its grace, and neither `nodes_min` nor
 //! `nodes_spare` wants it. Above a lowered `nodes_max`, idle nodes go without grace. Where jobs wait only because nodes
 //! that cannot run them hold the last places, one such node at a time makes room, `nodes_min` and `nodes_spare` or not.
+//! Nodes that differ from what would be made now go without grace, too, a few at a time: on a busy pool a moment between
+//! two jobs is all the time there is, and a job that comes first is safe.
 
 use std::collections::BTreeMap;
 
 use ehos_model::{CloudName, ServerStatus, Timestamp, elapsed};
 
 use crate::Deletable;
-use crate::budget::{Place, count};
+use crate::budget::{Budget, Place, count};
 use crate::cover::{Cover, staying};
+use crate::drift::{Drift, Replacing};
 use crate::headroom::Census;
 use crate::inventory::{Node, Phase};
 use crate::look::{Look, later};
 use crate::step::{Action, Step};
 use crate::words::span;
+
+/// What decides whether a node that differs from what would be made now is exchanged.
+pub(crate) struct Exchange<'x, 'a> {
+    pub(crate) drift: &'x Drift<'a>,
+    pub(crate) replacing: Replacing<'a>,
+    pub(crate) budget: &'x Budget,
+}
 
 /// Adds the steps, and returns when the next idle node will have waited out its grace.
 pub(crate) fn shrink(
@@ -24,6 +34,7 @@ pub(crate) fn shrink(
     cover: &Cover,
     resumed: &[usize],
     census: &mut Census,
+    mut exchange: Exchange,
     steps: &mut Vec<Step>,
 ) -> Option<Timestamp> {
     if !look.slots_known() {
@@ -44,7 +55,7 @@ pub(crate) fn shrink(
     let mut excess = Excess::new(look);
     let mut wanted = cover.wanted.as_ref().filter(|place| !is_coming(look, place));
     let mut next = None;
-    for (node, touched, since) in candidates(look, cover) {
+    for Candidate { node, drifts, touched, since } in candidates(look, cover, exchange.drift) {
         let idle = elapsed(since, look.at());
         let grace = look.policy.idle_grace;
         let makes_room = !touched && wanted.is_some_and(|place| place.is_held_in(&node.cloud));
@@ -60,6 +71,9 @@ pub(crate) fn shrink(
         } else if makes_room && idle >= grace {
             wanted = None;
             "jobs wait that it cannot run, and it holds the place of a node that could".to_owned()
+        } else if let Some(reason) = exchange.reason(node, drifts && !touched, look) {
+            wanted = wanted.filter(|place| !place.is_held_in(&node.cloud));
+            reason
         } else {
             if (spare || makes_room) && next.is_none() {
                 next = Some(later(since, grace));
@@ -67,6 +81,9 @@ pub(crate) fn shrink(
             continue;
         };
         excess.drop(&node.cloud);
+        if drifts {
+            exchange.replacing.count(&node.cloud);
+        }
         census.live -= 1;
         census.reserve = census.reserve.saturating_sub(u64::from(!touched));
         steps.extend(node.machines().map(|machine| Step {
@@ -82,21 +99,39 @@ fn is_coming(look: &Look, place: &Place) -> bool {
     look.inventory.nodes.iter().any(|node| node.phase.is_leaving() && place.is_held_in(&node.cloud))
 }
 
-/// Lists idle nodes that may be drained: those that no job needs first, and of these the longest idle.
-fn candidates<'a>(look: &Look<'a>, cover: &Cover) -> Vec<(&'a Node, bool, Timestamp)> {
+impl Exchange<'_, '_> {
+    /// Says why a node is exchanged, if it may be now: there must be something to take its place.
+    fn reason(&self, node: &Node, differs: bool, look: &Look) -> Option<String> {
+        let may = differs && self.replacing.allows(&node.cloud) && self.budget.replaces(look, node);
+        may.then(|| self.drift.reason(node))?.map(|reason| reason.to_string())
+    }
+}
+
+/// An idle node that may be drained.
+struct Candidate<'a> {
+    node: &'a Node,
+    drifts: bool,
+    touched: bool,
+    since: Timestamp,
+}
+
+/// Lists idle nodes that may be drained: those that no job needs first, of these the ones that differ from what would be
+/// made now, and of these the longest idle.
+fn candidates<'a>(look: &Look<'a>, cover: &Cover, drift: &Drift) -> Vec<Candidate<'a>> {
     let mut candidates: Vec<_> = look
         .inventory
         .nodes
         .iter()
         .zip(&cover.touched)
-        .filter(|(node, _)| look.may_touch(node))
-        .filter_map(|(node, touched)| match node.phase {
-            Phase::Idle { since } => Some((node, *touched, since)),
+        .enumerate()
+        .filter(|(_, (node, _))| look.may_touch(node))
+        .filter_map(|(i, (node, touched))| match node.phase {
+            Phase::Idle { since } => Some(Candidate { node, drifts: drift.of(i), touched: *touched, since }),
             _ => None,
         })
         .collect();
     // The sort is stable: equal ones stay in the order of their ids.
-    candidates.sort_by_key(|(_, touched, since)| (*touched, *since));
+    candidates.sort_by_key(|candidate| (candidate.touched, !candidate.drifts, candidate.since));
     candidates
 }
 

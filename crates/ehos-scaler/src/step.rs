@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use ehos_model::{CloudName, Failure, FlavorName, Machine, NodeId, Timestamp};
+use ehos_model::{CloudName, Failure, FlavorName, ImageId, Machine, NodeId, Timestamp};
 
 use crate::Deletable;
 
@@ -19,6 +19,8 @@ pub enum Action {
         cloud: CloudName,
         /// Of which size.
         flavor: FlavorName,
+        /// From which image, where that is not the configured one.
+        image: Option<ImageId>,
     },
     /// Have an idle machine take no more jobs.
     Drain {
@@ -76,7 +78,12 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Create { node, cloud, flavor } => write!(f, "create node {node} ({flavor} in {cloud})"),
+            Self::Create { node, cloud, flavor, image: None } => {
+                write!(f, "create node {node} ({flavor} in {cloud})")
+            }
+            Self::Create { node, cloud, flavor, image: Some(image) } => {
+                write!(f, "create node {node} ({flavor} in {cloud}, from image {image})")
+            }
             Self::Drain { node, .. } => write!(f, "drain node {node}"),
             Self::Resume { node, .. } => write!(f, "resume node {node}"),
             Self::Delete(deletable) => {

@@ -96,6 +96,7 @@ pub(crate) fn cloud(name: &str, servers: Vec<Server>) -> CloudView {
             image: Some("image".into()),
             quota: Quota::default(),
         }),
+        template: Some("template".into()),
     }
 }
 
@@ -152,6 +153,9 @@ pub(crate) fn look(snapshot: &Snapshot, memory: Memory, policy: &Policy) -> (Inv
 pub(crate) fn deeds(plan: &Plan) -> Vec<String> {
     use crate::Action;
     let deed = |action: &Action| match action {
+        Action::Create { cloud, flavor, image: Some(image), .. } => {
+            format!("create {flavor} in {cloud} from {image}")
+        }
         Action::Create { cloud, flavor, .. } => format!("create {flavor} in {cloud}"),
         Action::Release { machine } => format!("release {machine}"),
         other => format!("{} {}", other.word(), other.node().unwrap()),

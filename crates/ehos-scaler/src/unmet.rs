@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use ehos_model::{Autocluster, CloudName, Resources, Timestamp};
+use ehos_model::{Autocluster, CloudName, NodeId, Resources, Timestamp};
 
 use crate::words::{count, verb_s};
 
@@ -74,6 +74,11 @@ pub enum Blocker {
         /// An idle node that would have had room.
         room: String,
     },
+    /// They ask for one node by its id, which no new node can be.
+    OnlyOn {
+        /// Which node.
+        node: NodeId,
+    },
 }
 
 impl Blocker {
@@ -89,6 +94,7 @@ impl Blocker {
             Self::CloudUnknown { .. } => "cloud-unknown",
             Self::NoImage { .. } => "no-image",
             Self::Unmatchable { .. } => "unmatchable",
+            Self::OnlyOn { .. } => "only-on",
         }
     }
 }
@@ -117,6 +123,7 @@ impl fmt::Display for Blocker {
             }
             Self::CloudUnknown { cloud } => write!(f, "{cloud} does not answer"),
             Self::NoImage { cloud } => write!(f, "{cloud} has no image to boot nodes from"),
+            Self::OnlyOn { node } => write!(f, "they ask for node {node} alone, which no new node can be"),
             Self::Unmatchable { room } => write!(
                 f,
                 "HTCondor does not match them although {room} has room: their requirements are not met \

@@ -4,12 +4,9 @@
 
 use async_trait::async_trait;
 use ehos_cloud::{Cloud, ServerOrder};
-use ehos_model::{
-    CloudName, CloudOffer, Failure, FailureKind, ImageId, PoolId, Server, ServerId, ServerStatus,
-};
+use ehos_model::{CloudName, CloudOffer, Failure, FailureKind, PoolId, Server, ServerId, ServerStatus};
 
 use crate::faults::Health;
-use crate::images::BASE;
 use crate::servers::Order;
 use crate::world::World;
 
@@ -74,20 +71,25 @@ impl Cloud for EmbeddedCloud {
         Ok(CloudOffer {
             cloud: self.name.clone(),
             flavors: cloud.offered(),
-            image: Some(ImageId::from(BASE)),
+            image: Some(cloud.settings.image.clone()),
             quota: state.quota(cloud),
         })
     }
 
     async fn create(&self, order: &ServerOrder) -> Result<ServerId, Failure> {
         self.call().await?;
-        self.world.state().create(Order {
+        let mut state = self.world.state();
+        let configured = state.clouds.get(&self.name).map(|cloud| cloud.settings.image.clone());
+        let Some(image) = order.image.clone().or(configured) else {
+            return Err(Failure::rejected(format!("there is no cloud {}", self.name)));
+        };
+        state.create(Order {
             cloud: self.name.clone(),
             pool: self.pool.clone(),
             node: order.node.clone(),
             role: order.role.clone(),
             flavor: order.flavor.clone(),
-            image: order.image.clone().unwrap_or_else(|| ImageId::from(BASE)),
+            image,
             template: order.template.clone(),
         })
     }

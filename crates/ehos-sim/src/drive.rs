@@ -43,6 +43,7 @@ pub struct Driver {
     policy: Policy,
     memory: Memory,
     seed: u64,
+    template: Option<String>,
     unknown_since: BTreeMap<String, ehos_model::Timestamp>,
 }
 
@@ -58,6 +59,7 @@ impl Driver {
             policy,
             memory: Memory::default(),
             seed,
+            template: None,
             unknown_since: BTreeMap::new(),
         }
     }
@@ -66,6 +68,11 @@ impl Driver {
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Has new nodes be told a template with this fingerprint.
+    pub fn set_template(&mut self, fingerprint: &str) {
+        self.template = Some(fingerprint.to_owned());
     }
 
     /// Starts anew as after a loss of the state directory: all that is known is what the clouds and the pool tell.
@@ -134,7 +141,7 @@ impl Driver {
         for (name, cloud) in clouds {
             let servers = self.observed(&format!("servers of {name}"), cloud.servers()).await;
             let offer = self.observed(&format!("offer of {name}"), cloud.offer()).await;
-            views.insert(name, CloudView { servers, offer });
+            views.insert(name, CloudView { servers, offer, template: self.template.clone() });
         }
         Snapshot { at, seed: self.seed, demand, slots, clouds: views }
     }
@@ -164,8 +171,12 @@ impl Driver {
             self.clouds.get(name).ok_or_else(|| Failure::rejected(format!("there is no cloud {name}")))
         };
         match action {
-            Action::Create { node, cloud, flavor } => {
-                let order = ServerOrder::new(node.clone(), Role::Execute, flavor.clone());
+            Action::Create { node, cloud, flavor, image } => {
+                let order = ServerOrder {
+                    image: image.clone(),
+                    template: self.template.clone(),
+                    ..ServerOrder::new(node.clone(), Role::Execute, flavor.clone())
+                };
                 known(cloud)?.create(&order).await.map(drop)
             }
             Action::Drain { machine, .. } => self.pool.drain(machine, reason).await,

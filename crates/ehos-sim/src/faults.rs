@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use ehos_model::{CloudName, Failure, ServerId};
+use ehos_model::{CloudName, Failure, ImageId, ServerId};
 
 use crate::images::NextImage;
 use crate::world::World;
@@ -117,6 +117,11 @@ impl Faults {
         }
     }
 
+    /// Has no server join that is ordered from this image from now on.
+    pub fn spoil_image(&self, image: &ImageId) {
+        self.world.state().spoilt.insert(image.clone());
+    }
+
     /// Has the collector forget all and be of no use for a while.
     pub fn restart_collector(&self, down: Duration) {
         self.world.state().restart_collector(down);
@@ -127,11 +132,12 @@ impl Faults {
         self.world.state().vanish(server)
     }
 
-    /// Undoes what was set for clouds and pool; what happened has happened.
+    /// Undoes what was set for clouds, images and pool; what happened has happened.
     pub fn heal(&self) {
         {
             let mut state = self.world.state();
             state.pool_health = Health::Well;
+            state.spoilt.clear();
             for cloud in state.clouds.values_mut() {
                 cloud.health = Health::Well;
                 cloud.next.clear();

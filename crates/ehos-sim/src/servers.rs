@@ -115,6 +115,7 @@ impl State {
         let event = if fails { Event::Fail(id.clone()) } else { Event::Active(id.clone()) };
         self.after(boot_time, event);
         let node = order.node.clone();
+        let spoilt = self.spoilt.contains(&order.image);
         let server = ServerRecord {
             id: id.clone(),
             cloud: order.cloud,
@@ -129,7 +130,7 @@ impl State {
             fault: None,
             console: vec!["Booting an embedded server.".to_owned()],
             words: if let NextServer::Says(words) = fate { Some(words.clone()) } else { None },
-            join_time: (*fate != NextServer::NeverJoins).then_some(join_time),
+            join_time: (*fate != NextServer::NeverJoins && !spoilt).then_some(join_time),
         };
         self.servers.insert(id.clone(), server);
         self.count_servers(&node);

@@ -5,7 +5,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use ehos_model::{CloudName, Flavor, FlavorName, Mebibytes, PoolId, Quota, Resources, Timestamp};
+use ehos_model::{CloudName, Flavor, FlavorName, ImageId, Mebibytes, PoolId, Quota, Resources, Timestamp};
 
 /// What holds for the whole world and its pool.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +56,8 @@ pub struct EmbeddedCloudSettings {
     pub flavors: Vec<Flavor>,
     /// Which of them are configured, in the order of preference; unknown names are left out of the offer.
     pub configured: Vec<FlavorName>,
+    /// The image that nodes boot from unless another is ordered.
+    pub image: ImageId,
     /// From the accepted create call to ACTIVE.
     pub boot_time: RangeInclusive<Duration>,
     /// From ACTIVE to the startd in the collector.
@@ -78,6 +80,7 @@ impl EmbeddedCloudSettings {
             pool,
             configured: flavors.iter().map(|flavor| flavor.name.clone()).collect(),
             flavors,
+            image: ImageId::new("embedded"),
             boot_time: Duration::from_secs(4)..=Duration::from_secs(8),
             join_time: Duration::from_secs(2)..=Duration::from_secs(2),
             delete_time: Duration::from_secs(1),

@@ -3,7 +3,7 @@
 //! Deliberately reads no clock: the moment is an argument, and events of one moment happen in the order of their
 //! making, so that a world can be lived again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ehos_model::{CloudName, ImageId, Machine, ServerId, Slot, Timestamp};
@@ -67,6 +67,8 @@ pub(crate) struct State {
     pub(crate) ads: BTreeMap<Machine, Slot>,
     pub(crate) collector_down: bool,
     pub(crate) pool_health: Health,
+    /// Images whose servers never join.
+    pub(crate) spoilt: BTreeSet<ImageId>,
     pub(crate) queue: Queue,
     pub(crate) tally: Tally,
 }
@@ -85,6 +87,7 @@ impl State {
             ads: BTreeMap::new(),
             collector_down: false,
             pool_health: Health::Well,
+            spoilt: BTreeSet::new(),
             queue: Queue::default(),
             tally: Tally::default(),
             settings,

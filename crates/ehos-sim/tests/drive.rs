@@ -10,7 +10,7 @@ use ehos_model::{
     Allowance, CloudName, CloudPolicy, Failure, FailureKind, Mebibytes, NodeAllocation, NodeLimits, Policy,
     PolicyDraft, PoolId, Quota, Reserve, Resources,
 };
-use ehos_scaler::Action;
+use ehos_scaler::{Action, Note};
 use ehos_sim::drive::{Driver, Tick};
 use ehos_sim::{EmbeddedCloudSettings, Health, World, WorldSettings};
 
@@ -18,6 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const CLOUDS: [&str; 2] = ["east", "west"];
+const IMAGES: [&str; 3] = ["embedded", "second", "third"];
 const MIN: u32 = 1;
 const MAX: u32 = 8;
 
@@ -48,13 +49,18 @@ fn policy(allocation: NodeAllocation) -> Policy {
 
 fn world(seed: u64, call_time: Duration, failure_rate: f64) -> World {
     let world = World::new(WorldSettings { call_time, ..WorldSettings::new(seed) });
+    configure(&world, "embedded", failure_rate);
+    world
+}
+
+/// Has all nodes to come be made from an image.
+fn configure(world: &World, image: &str, failure_rate: f64) {
     for name in CLOUDS {
         let limit = |max| Allowance { max: Some(max), used: 0 };
         let quota = Quota { instances: limit(6), cores: limit(20), memory: limit(40 * 1024) };
         let settings = EmbeddedCloudSettings::new(name, PoolId::from("ours"));
-        world.add_cloud(EmbeddedCloudSettings { quota, failure_rate, ..settings });
+        world.add_cloud(EmbeddedCloudSettings { quota, failure_rate, image: image.into(), ..settings });
     }
-    world
 }
 
 async fn submit(world: &World, jobs: usize, seconds: u32, cores: u32, gibibytes: u64) {
@@ -216,6 +222,100 @@ async fn whoever_is_first_at_an_idle_node_the_job_lives() {
     assert!(finished > 1000, "and jobs: {finished}");
 }
 
+/// Lists what the servers of all clouds were made from, and told.
+async fn made_of(world: &World) -> Vec<(String, Option<String>)> {
+    let mut made_of = Vec::new();
+    for name in CLOUDS {
+        for server in world.cloud(&name.into()).unwrap().servers().await.unwrap() {
+            made_of.push((server.image.unwrap().to_string(), server.template));
+        }
+    }
+    made_of
+}
+
+/// A policy that keeps nodes whatever the queue says.
+fn keeping(nodes: u32, max: u32) -> Policy {
+    let draft = PolicyDraft::from(policy(NodeAllocation::RoundRobin));
+    Policy::try_from(PolicyDraft { limits: NodeLimits::new(nodes, max, 0).unwrap(), ..draft }).unwrap()
+}
+
+/// Ticks for a while with jobs trickling in; gives the most nodes that were sent away for what they are in one tick.
+async fn trickle(
+    driver: &mut Driver,
+    world: &World,
+    ticks: u32,
+    dice: &mut fastrand::Rng,
+    tale: &mut Vec<String>,
+) -> usize {
+    let mut most = 0;
+    for tick in 0..ticks {
+        if tick % 4 == 0 {
+            submit(world, dice.usize(0..3), dice.u32(1..40), 2, 2).await;
+        }
+        let tick = driver.tick().await;
+        tale.push(story(&tick, world));
+        rules(world, driver.policy(), &tick).unwrap_or_else(|problem| tell(0, &problem, tale));
+        let differs = |step: &&ehos_scaler::Step| {
+            matches!(step.action, Action::Drain { .. }) && step.reason.starts_with("it was ")
+        };
+        most = most.max(tick.plan.steps.iter().filter(differs).count());
+        driver.wait(&tick).await;
+    }
+    most
+}
+
+/// Nodes are exchanged beneath the jobs, one at a time, for another image and for another template.
+#[tokio::test(start_paused = true)]
+async fn a_new_image_and_a_new_template_come_to_all_nodes_and_no_job_is_killed() {
+    for (row, max) in [("with a place to spare", 6), ("without one", 5)] {
+        let mut dice = fastrand::Rng::with_seed(7);
+        let world = world(7, SECOND / 3, 0.0);
+        let mut driver = Driver::new(&world, keeping(5, max), 7);
+        let mut tale = vec![row.to_owned()];
+        driver.set_template("first");
+        trickle(&mut driver, &world, 40, &mut dice, &mut tale).await;
+        configure(&world, "second", 0.0);
+        assert_eq!(trickle(&mut driver, &world, 400, &mut dice, &mut tale).await, 1, "{row}");
+        let told = |template: &str| ("second".to_owned(), Some(template.to_owned()));
+        assert_eq!(made_of(&world).await, vec![told("first"); 5], "{row}");
+        driver.set_template("second");
+        assert_eq!(trickle(&mut driver, &world, 400, &mut dice, &mut tale).await, 1, "{row}");
+        assert_eq!(made_of(&world).await, vec![told("second"); 5], "{row}");
+        assert!(world.stats().finished > 100, "{row}: jobs ran all the while: {:?}", world.stats());
+    }
+}
+
+/// An image of which no node joins costs a few nodes for a while; then the old one is used again, and jobs go on.
+#[tokio::test(start_paused = true)]
+async fn a_spoilt_image_is_set_aside_and_the_pool_goes_on() {
+    let mut dice = fastrand::Rng::with_seed(3);
+    let world = world(3, SECOND / 3, 0.0);
+    let mut driver = Driver::new(&world, keeping(5, 8), 3);
+    let mut tale = Vec::new();
+    trickle(&mut driver, &world, 40, &mut dice, &mut tale).await;
+    world.faults().spoil_image(&"bad".into());
+    configure(&world, "bad", 0.0);
+    trickle(&mut driver, &world, 1500, &mut dice, &mut tale).await;
+    let before = world.stats();
+    let tick = driver.tick().await;
+    let aside = |note: &Note| {
+        matches!(note, Note::Image { image, instead: Some(old), failed, .. }
+            if image.as_str() == "bad" && old.as_str() == "embedded" && failed.len() == 3)
+    };
+    assert!(tick.plan.notes.len() == 2 && tick.plan.notes.iter().all(aside), "{:?}", tick.plan.notes);
+    // Jobs more than the nodes that are there can run: new ones come, of the old image.
+    submit(&world, 16, 20, 2, 2).await;
+    let back = |world: &World| world.stats().idle + world.stats().running == 0;
+    let done = run(&mut driver, &world, 5 * MINUTE, &mut tale, back).await;
+    done.unwrap_or_else(|problem| tell(3, &problem, &tale));
+    let after = world.stats();
+    assert!(after.finished >= before.finished + 16 && after.bought > before.bought, "{after:?}");
+    assert!(
+        made_of(&world).await.iter().all(|(image, _)| image == "embedded"),
+        "none of the bad one is left"
+    );
+}
+
 /// Makes trouble by the dice.
 async fn trouble(world: &World, driver: &mut Driver, dice: &mut fastrand::Rng, tale: &mut Vec<String>) {
     let faults = world.faults();
@@ -283,6 +383,14 @@ async fn trouble(world: &World, driver: &mut Driver, dice: &mut fastrand::Rng, t
             let (cores, memory) = *dice.choice(&[(1, 1), (2, 2), (4, 8), (1, 4)]).unwrap();
             tokio::time::timeout(SECOND, submit(world, jobs, seconds, cores, memory)).await.ok();
             "jobs"
+        }
+        23 => {
+            configure(world, dice.choice(IMAGES).unwrap(), 0.1);
+            "another image"
+        }
+        24 => {
+            faults.spoil_image(&(*dice.choice(&IMAGES).unwrap()).into());
+            "image spoilt"
         }
         _ => return,
     };

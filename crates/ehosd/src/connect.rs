@@ -3,6 +3,7 @@
 //! Deliberately connects to nothing yet: a cloud or a pool that is down now is looked at again in every tick.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -23,6 +24,8 @@ const EMBEDDED_MASTER: &str = "127.0.0.1";
 /// The pool and the clouds of a configuration.
 pub(crate) struct Connections {
     pub(crate) hands: Hands,
+    /// The files that the templates were read from.
+    pub(crate) files: Vec<PathBuf>,
     /// The OpenStack clouds once more, for looking up what is named.
     pub(crate) openstack: Vec<Arc<OpenStackCloud>>,
     /// The embedded world, where there is one.
@@ -68,7 +71,9 @@ impl Connections {
             token_lifetime: config.condor.token_lifetime,
             update_interval: update_interval(config.policy.lost_timeout),
         });
-        Ok(Self { hands: Hands { pool, clouds, recipes: Arc::new(recipes), join }, openstack, world })
+        let files = recipes.values().flat_map(|recipe| recipe.files().to_vec()).collect();
+        let hands = Hands { pool, clouds, recipes: Arc::new(recipes), join };
+        Ok(Self { hands, files, openstack, world })
     }
 }
 

@@ -25,7 +25,9 @@ pub(crate) fn cloud(
 ) -> EmbeddedCloudSettings {
     let flavors = embedded.flavors.iter();
     let allowance = |max: Option<u64>| Allowance { max, used: 0 };
+    let defaults = EmbeddedCloudSettings::new(settings.name.clone(), pool.clone());
     EmbeddedCloudSettings {
+        image: settings.servers.image.as_deref().map_or(defaults.image, Into::into),
         flavors: flavors
             .map(|flavor| Flavor { name: flavor.name.as_str().into(), size: flavor.size })
             .collect(),
@@ -38,7 +40,7 @@ pub(crate) fn cloud(
             memory: allowance(embedded.quota_memory.map(|gibibytes| gibibytes.saturating_mul(1024))),
         },
         failure_rate: embedded.failure_rate,
-        ..EmbeddedCloudSettings::new(settings.name.clone(), pool.clone())
+        ..defaults
     }
 }
 

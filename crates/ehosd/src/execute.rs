@@ -9,9 +9,7 @@ use std::time::Duration;
 use ehos_cloud::{Cloud, ServerOrder};
 use ehos_cloudinit::{NodeFacts, Recipe, Secret};
 use ehos_condor::Pool;
-use ehos_model::{
-    CloudName, Failure, FailureKind, FlavorName, Machine, NodeId, PoolId, Role, Snapshot, Timestamp,
-};
+use ehos_model::{CloudName, Failure, FailureKind, Machine, PoolId, Role, Snapshot, Timestamp};
 use ehos_scaler::{Action, Outcome, Plan, Step};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -56,6 +54,14 @@ pub(crate) fn update_interval(lost_timeout: Duration) -> Duration {
 }
 
 impl Hands {
+    /// Lists the clouds of both whose nodes were told something else before.
+    pub(crate) fn other_templates(&self, before: &Self) -> Vec<CloudName> {
+        let other = |(cloud, recipe): &(&CloudName, &Recipe)| {
+            before.recipes.get(*cloud).is_some_and(|before| before.fingerprint() != recipe.fingerprint())
+        };
+        self.recipes.iter().filter(other).map(|(cloud, _)| cloud.clone()).collect()
+    }
+
     fn cloud(&self, name: &CloudName) -> Result<&Arc<dyn Cloud>, Failure> {
         self.clouds.get(name).ok_or_else(|| Failure::rejected(format!("cloud {name} is not configured")))
     }
@@ -113,7 +119,14 @@ fn gpus(action: &Action, snapshot: &Snapshot) -> u32 {
 
 async fn carry_out(step: &Step, gpus: u32, hands: &Hands) -> Result<(), Failure> {
     match &step.action {
-        Action::Create { node, cloud, flavor } => create(node, cloud, flavor, gpus, hands).await,
+        Action::Create { node, cloud, flavor, image } => {
+            let order = ServerOrder {
+                image: image.clone(),
+                template: hands.recipes.get(cloud).map(|recipe| recipe.fingerprint().to_owned()),
+                ..ServerOrder::new(node.clone(), Role::Execute, flavor.clone())
+            };
+            create(order, cloud, gpus, hands).await
+        }
         Action::Drain { machine, .. } => hands.pool.drain(machine, &step.reason).await,
         Action::Resume { machine, .. } => hands.pool.resume(machine).await,
         Action::Release { machine } => hands.pool.forget(machine).await,
@@ -139,26 +152,21 @@ async fn forget(machine: &Machine, hands: &Hands) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn create(
-    node: &NodeId,
-    cloud: &CloudName,
-    flavor: &FlavorName,
-    gpus: u32,
-    hands: &Hands,
-) -> Result<(), Failure> {
+/// Adds what the node is told at boot, and orders it.
+async fn create(order: ServerOrder, cloud: &CloudName, gpus: u32, hands: &Hands) -> Result<(), Failure> {
     let seller = hands.cloud(cloud)?;
     let recipe = hands
         .recipes
         .get(cloud)
         .ok_or_else(|| Failure::rejected(format!("no template for the nodes of {cloud}")))?;
     let (domains, token) =
-        tokio::try_join!(hands.pool.domains(), hands.pool.join_token(node, hands.join.token_lifetime))
+        tokio::try_join!(hands.pool.domains(), hands.pool.join_token(&order.node, hands.join.token_lifetime))
             .map_err(|failure| failure.context("the node cannot be let into the pool"))?;
     let facts = NodeFacts {
         pool: &hands.join.pool,
-        node,
+        node: &order.node,
         cloud,
-        flavor,
+        flavor: &order.flavor,
         gpus,
         host_ip: &hands.join.master,
         uid_domain: &domains.uid,
@@ -167,12 +175,7 @@ async fn create(
         update_interval: hands.join.update_interval,
     };
     let user_data = recipe.render(&facts, &[]).map_err(|error| Failure::rejected(error.to_string()))?;
-    let order = ServerOrder {
-        template: Some(recipe.fingerprint().to_owned()),
-        user_data,
-        ..ServerOrder::new(node.clone(), Role::Execute, flavor.clone())
-    };
-    seller.create(&order).await.map(drop)
+    seller.create(&ServerOrder { user_data, ..order }).await.map(drop)
 }
 
 #[cfg(test)]

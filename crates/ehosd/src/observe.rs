@@ -85,6 +85,7 @@ impl Observer {
             let view = CloudView {
                 servers: self.observed(&format!("the servers of {name}"), since, servers),
                 offer: self.observed(&format!("the offer of {name}"), since, offer),
+                template: None,
             };
             views.insert(name, view);
         }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ehos_model::{CloudView, FailureKind, Snapshot};
-use ehos_scaler::{Inventory, Outcome, Plan, Unmet};
+use ehos_scaler::{Inventory, Note, Outcome, Plan, Unmet};
 use ehos_terminal::DECISION;
 
 /// What has been said already.
@@ -14,6 +14,7 @@ pub(crate) struct Report {
     unknown: BTreeSet<String>,
     /// Shapes of jobs with what they wait for; how many there are changes all the time.
     unmet: BTreeSet<String>,
+    notes: BTreeSet<String>,
 }
 
 impl Report {
@@ -29,6 +30,23 @@ impl Report {
         if waited && self.unmet.is_empty() {
             log::info!(target: DECISION, "every waiting job has its node, or one that is coming");
         }
+    }
+
+    /// Says what an operator should know, once as long as it is true.
+    pub(crate) fn noted(&mut self, notes: &[Note]) {
+        let some = !self.notes.is_empty();
+        for line in self.new_notes(notes) {
+            log::warn!("{line}");
+        }
+        if some && self.notes.is_empty() {
+            log::info!(target: DECISION, "no image or template is to blame for anything any more");
+        }
+    }
+
+    /// Gives those that were not true before.
+    fn new_notes(&mut self, notes: &[Note]) -> Vec<String> {
+        let told = std::mem::replace(&mut self.notes, notes.iter().map(ToString::to_string).collect());
+        self.notes.difference(&told).cloned().collect()
     }
 
     /// Gives those that wait for something they did not wait for before.
@@ -178,6 +196,7 @@ fn sights(snapshot: &Snapshot) -> impl Iterator<Item = (String, Sight<'_>)> {
 pub(crate) fn outlook(snapshot: &Snapshot, inventory: &Inventory, plan: &Plan) -> Vec<String> {
     let mut lines = vec![format!("seen     {}", summary(snapshot, inventory))];
     lines.extend(unknown(snapshot).map(|what| format!("unknown  {what}")));
+    lines.extend(plan.notes.iter().map(|note| format!("note     {note}")));
     lines.extend(plan.steps.iter().map(|step| format!("would    {step}")));
     lines.extend(plan.unmet.iter().map(|unmet| format!("waiting  {unmet}")));
     if plan.steps.is_empty() {
@@ -215,6 +234,38 @@ mod tests {
     }
 
     #[test]
+    fn a_note_is_told_once_and_stands_in_every_outlook() {
+        let note = |image: &str| Note::Image {
+            cloud: "bergen".into(),
+            image: image.into(),
+            instead: Some("old".into()),
+            failed: vec!["x".into(), "y".into(), "z".into()],
+        };
+        let mut report = Report::default();
+        for (row, notes, told) in [
+            ("new", vec![note("one")], 1),
+            ("still true", vec![note("one")], 0),
+            ("another image", vec![note("two")], 1),
+            ("over", vec![], 0),
+            ("the same after a while", vec![note("two")], 1),
+        ] {
+            assert_eq!(report.new_notes(&notes).len(), told, "{row}");
+        }
+        let at = Timestamp::now();
+        let snapshot = Snapshot {
+            at,
+            seed: 1,
+            demand: Observed::Seen { at, value: vec![] },
+            slots: Observed::Seen { at, value: vec![] },
+            clouds: BTreeMap::new(),
+        };
+        let plan = Plan { notes: vec![note("one")], ..Plan::default() };
+        let lines = outlook(&snapshot, &Inventory::default(), &plan);
+        let line = lines.iter().find(|line| line.starts_with("note ")).unwrap();
+        assert!(line.contains("image one of bergen is set aside") && line.contains("x, y, z"), "{line}");
+    }
+
+    #[test]
     fn one_cause_is_told_once_and_two_are_told_apart() {
         let at = Timestamp::now();
         for (servers, offer, told) in [
@@ -224,6 +275,7 @@ mod tests {
             let view = CloudView {
                 servers: Observed::Unknown { since: at, why: servers.to_owned() },
                 offer: Observed::Unknown { since: at, why: offer.to_owned() },
+                template: None,
             };
             let snapshot = Snapshot {
                 at,

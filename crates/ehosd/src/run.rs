@@ -81,7 +81,7 @@ async fn work(
     };
     let memory = memory(&config);
     let engine = Engine::new(config.policy.clone(), connections.hands, memory);
-    let waker = Waker::new(stop, read)?;
+    let waker = Waker::new(stop, [read, connections.files].concat())?;
     let files = cli.files;
     let mut daemon = Daemon { engine, state, waker, config, files, refused: false, world, table };
     if cli.once {
@@ -167,7 +167,7 @@ impl Daemon {
         log::info!(target: DECISION, "stopped; {left}");
     }
 
-    /// Reads the configuration anew; one that is wrong, or asks for what needs a restart, changes nothing.
+    /// Reads the configuration and the templates anew; one that is wrong, or asks for what needs a restart, changes nothing.
     fn reload(&mut self) {
         let refused = std::mem::replace(&mut self.refused, true);
         let loaded = match ehos_config::load(&self.files) {
@@ -180,30 +180,39 @@ impl Daemon {
                 return;
             }
         };
+        let connections = match self.connect(&loaded.config) {
+            Ok(connections) => connections,
+            Err(error) => {
+                log::error!("the new configuration is not taken, the old one stays in force: {error:#}");
+                return;
+            }
+        };
         let changes = ehos_config::changes(&self.config, &loaded.config);
-        if changes.is_empty() {
+        let templates = connections.hands.other_templates(&self.engine.hands);
+        if changes.is_empty() && templates.is_empty() {
             self.refused = false;
             let target = if refused { DECISION } else { module_path!() };
             log::info!(target: target, "the configuration was read again and is right; nothing has changed");
             return;
         }
-        if let Err(error) = self.take_over(&loaded.config) {
-            log::error!("the new configuration is not taken, the old one stays in force: {error:#}");
-            return;
-        }
+        self.engine.take_over(loaded.config.policy.clone(), connections.hands);
         self.refused = false;
         warn(&loaded);
         for change in changes {
             log::info!(target: DECISION, "configuration: {change}");
         }
+        for cloud in templates {
+            log::info!(target: DECISION, "configuration: execute.yaml of {cloud} has changed");
+        }
         for gone in self.config.clouds.iter().filter(|cloud| loaded.config.cloud(&cloud.name).is_none()) {
             log::warn!("cloud {} is not configured any more: nobody looks after its servers now", gone.name);
         }
-        self.waker.watch(loaded.files);
+        self.waker.watch([loaded.files, connections.files].concat());
         self.config = loaded.config;
     }
 
-    fn take_over(&mut self, config: &Config) -> anyhow::Result<()> {
+    /// Makes ready what another configuration works with, if it can be taken without a restart.
+    fn connect(&self, config: &Config) -> anyhow::Result<Connections> {
         let old = &self.config;
         anyhow::ensure!(
             config.policy.pool == old.policy.pool,
@@ -217,9 +226,7 @@ impl Daemon {
             config.is_embedded() == old.is_embedded(),
             "the backend has changed between openstack and embedded; restart ehosd for that"
         );
-        let connections = Connections::new(config, self.world.clone())?;
-        self.engine.take_over(config.policy.clone(), connections.hands);
-        Ok(())
+        Connections::new(config, self.world.clone())
     }
 }
 

@@ -39,7 +39,10 @@ impl Engine {
     /// Looks and decides, and changes nothing outside this process.
     pub(crate) async fn look(&mut self) -> (Snapshot, Inventory, Plan) {
         let clouds: Vec<_> = self.hands.clouds.values().cloned().collect();
-        let snapshot = self.observer.look(&self.hands.pool, &clouds, fastrand::u64(..)).await;
+        let mut snapshot = self.observer.look(&self.hands.pool, &clouds, fastrand::u64(..)).await;
+        for (cloud, view) in &mut snapshot.clouds {
+            view.template = self.hands.recipes.get(cloud).map(|recipe| recipe.fingerprint().to_owned());
+        }
         let inventory = reconcile(&snapshot, &self.memory, &self.policy);
         self.memory = std::mem::take(&mut self.memory).observed(&snapshot, &inventory);
         let plan = plan(&inventory, &snapshot, &self.memory, &self.policy);
@@ -68,6 +71,7 @@ impl Engine {
         };
         self.report.seen(&snapshot, &inventory);
         self.report.decided(&plan);
+        self.report.noted(&plan.notes);
         // What is about to be bought is written down first: a kill between the order and the next listing must not
         // make the next start buy it again.
         let intending = self.memory.clone().intending(&plan, snapshot.at);

@@ -200,6 +200,37 @@ fn a_reload_takes_what_is_right_and_refuses_what_is_not() {
 }
 
 #[test]
+fn a_new_image_and_a_changed_template_come_to_the_nodes_that_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let template = dir.path().join("execute.yaml");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../share/execute.yaml");
+    std::fs::copy(shipped, &template).unwrap();
+    let config = demo(dir.path(), "");
+    let with = |image: &str| {
+        let right = std::fs::read_to_string(&config).unwrap();
+        let (before, after) = right.split_once("    backend: embedded\n").unwrap();
+        let before = before.split("    image:").next().unwrap();
+        format!("{before}    image: {image}\n    backend: embedded\n{after}")
+    };
+    let first = with("first").replace("ehos:\n", "ehos:\n  userdata_file: execute.yaml\n");
+    std::fs::write(&config, first).unwrap();
+    let mut daemon = Running::start(&config);
+    daemon.until("1 node: 1 idle");
+    std::fs::write(&config, with("second")).unwrap();
+    let told = daemon.until("it was made from image first, new nodes are made from second");
+    assert!(told.contains("drain node"), "{told}");
+    daemon.until("nodes_min is 1 and there are 0");
+    daemon.until("1 node: 1 idle");
+    let text = std::fs::read_to_string(&template).unwrap();
+    std::fs::write(&template, format!("{text}# Changed.\n")).unwrap();
+    daemon.until("execute.yaml of c has changed");
+    let told = daemon.until("it was told another execute.yaml than new nodes are");
+    assert!(told.contains("drain node"), "{told}");
+    std::fs::write(&template, "nonsense").unwrap();
+    daemon.until("the old one stays in force");
+}
+
+#[test]
 fn a_slow_cloud_does_not_hold_up_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -31,6 +31,7 @@ impl Memory {
             self.blind_until = Some(snapshot.at);
         }
         self.learn_sizes(inventory);
+        self.learn_trials(snapshot, inventory);
         let before = std::mem::take(&mut self.nodes);
         // Both are in the order of the ids, so they are walked side by side.
         let mut before = before.into_iter().peekable();
@@ -41,6 +42,7 @@ impl Memory {
             nodes.push((node.id.clone(), self.look_at(node, old, seeing, snapshot.at)));
         }
         self.nodes = nodes.into_iter().collect();
+        self.close_trials(snapshot, inventory);
         self.orders.retain(|id, _| inventory.node(id).is_some_and(|node| node.server.is_none()));
         match snapshot.demand.seen() {
             Some(demand) if seeing => self.look_at_shapes(demand, inventory, snapshot.at),
@@ -114,6 +116,7 @@ impl Memory {
             && !new.blamed
         {
             new.blamed = true;
+            let suspect = self.try_in_vain(node, why);
             let cloud = self.clouds.entry(node.cloud.clone()).or_default();
             let flavor = cloud.flavors.entry(node.flavor.clone()).or_default();
             Backoff::fail(
@@ -122,6 +125,7 @@ impl Memory {
                 at,
                 &format!("node {}: {why}", node.id),
                 None,
+                suspect,
             );
         }
         if seeing {

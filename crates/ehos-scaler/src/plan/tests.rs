@@ -1,5 +1,7 @@
 //! One named row a rule; what holds over time stands in the scenarios.
 
+mod drift;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -372,6 +374,7 @@ fn a_failed_create_is_backed_off_by_its_kind() {
         node: "x".into(),
         cloud: "bergen".into(),
         flavor: FlavorName::from(flavor),
+        image: None,
     };
     let retry_after = Some(Duration::from_mins(3));
     for (row, kind, expected, until) in [

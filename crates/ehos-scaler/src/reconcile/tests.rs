@@ -311,10 +311,26 @@ fn a_startd_belongs_to_the_pool_that_it_names() {
 
 #[test]
 fn only_execute_servers_are_nodes() {
+    let nothing = Inventory::default();
     for role in [Role::Master, Role::Build, Role::Other("probe".to_owned())] {
-        let server = Server { role, ..server("n", Active) };
-        assert_eq!(of(&snapshot(vec![], vec![server], vec![]), &Memory::default()).nodes, vec![]);
+        let other = Server { role, id: "other".into(), ..server("n", Active) };
+        for (row, servers, slots, expected) in [
+            ("without a startd", vec![other.clone()], vec![], nothing.clone()),
+            (
+                "a probe in the pool: no node, no room, no stray",
+                vec![other.clone()],
+                vec![slot("n")],
+                nothing.clone(),
+            ),
+            ("a probe at work", vec![other.clone()], vec![busy("n")], nothing.clone()),
+        ] {
+            assert_eq!(of(&snapshot(vec![], servers, slots), &Memory::default()), expected, "{row}");
+        }
+        let both = snapshot(vec![], vec![other.clone(), server("n", Active)], vec![slot("n")]);
+        assert_eq!(word(&of(&both, &Memory::default())), "idle", "a node's own startd is its own");
     }
+    let gone = of(&snapshot(vec![], vec![], vec![slot("n")]), &Memory::default());
+    assert!(matches!(&gone.strays[..], [Stray::Ad { .. }]), "a probe that is gone leaves ads like any other");
 }
 
 #[test]

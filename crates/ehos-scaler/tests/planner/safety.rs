@@ -56,6 +56,19 @@ enum Op {
     },
     Max(u32),
     Others(u32),
+    /// Another image or template for a cloud's nodes.
+    Configure {
+        which: usize,
+        image: Option<usize>,
+        template: Option<usize>,
+    },
+    /// From now on no node joins that is made of it, or every one does.
+    Spoil {
+        image: usize,
+        spoilt: bool,
+    },
+    /// The smallest flavor is, or is not, configured any more.
+    Small(bool),
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
@@ -94,6 +107,10 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (fate(), 0..3_usize, 1..12_u64).prop_map(|(fate, shape, jobs)| Op::KillInBurst { fate, shape, jobs }),
         1 => (2..9_u32).prop_map(Op::Max),
         1 => (0..8_u32).prop_map(Op::Others),
+        2 => (0..2_usize, proptest::option::of(0..3_usize), proptest::option::of(0..3_usize))
+            .prop_map(|(which, image, template)| Op::Configure { which, image, template }),
+        1 => (0..6_usize, any::<bool>()).prop_map(|(image, spoilt)| Op::Spoil { image, spoilt }),
+        1 => any::<bool>().prop_map(Op::Small),
     ]
 }
 
@@ -120,6 +137,11 @@ fn world(max: u32, allocation: NodeAllocation) -> World {
     world.overhead = 200;
     world
 }
+
+/// Images and templates that are configured now and then.
+const IMAGES: [&str; 3] = ["image", "image-b", "image-c"];
+const TEMPLATES: [&str; 3] = ["template", "template-b", "template-c"];
+const CLOUDS: [&str; 2] = ["bergen", "oslo"];
 
 const SHAPES: [ehos_model::Resources; 4] = [size(1, 1, 0), size(4, 6, 0), size(2, 8, 1), size(64, 1, 0)];
 
@@ -182,6 +204,24 @@ fn apply(world: &mut World, op: &Op) -> bool {
             let allocation = world.policy.allocation;
             world.policy = Policy::try_from(policy(*max, allocation)).unwrap();
         }
+        Op::Configure { which, image, template } => {
+            let (image, template) = (image.map(|image| IMAGES[image]), template.map(|text| TEMPLATES[text]));
+            world.configure(CLOUDS[*which], image, template);
+        }
+        Op::Spoil { image, spoilt } => {
+            let what = IMAGES.iter().chain(&TEMPLATES).nth(*image).unwrap().to_string();
+            if *spoilt {
+                world.spoiled.insert(what);
+            } else {
+                world.spoiled.remove(&what);
+            }
+        }
+        Op::Small(small) => {
+            let mut draft = PolicyDraft::from(world.policy.clone());
+            draft.clouds[0].flavors =
+                if *small { vec!["small".into(), "large".into()] } else { vec!["large".into()] };
+            world.policy = Policy::try_from(draft).unwrap();
+        }
         Op::Others(cores) => {
             let bergen = world.clouds.get_mut("bergen").unwrap();
             let free = bergen.quota_now(ehos_model::Timestamp::MAX).cores.left();
@@ -234,10 +274,14 @@ proptest! {
         }
         (world.queue_down, world.collector_down, world.lagging) = (false, false, false);
         world.fates.clear();
+        world.spoiled.clear();
         for cloud in world.clouds.values_mut() {
             cloud.down = false;
             cloud.others = ehos_model::Resources::default();
             cloud.servers.retain(|_, s| !matches!(s.server.status, ServerStatus::Other(_) | ServerStatus::Deleting));
+        }
+        for name in CLOUDS {
+            world.configure(name, Some("new"), Some("new"));
         }
         world.policy = Policy::try_from(policy(6, world.policy.allocation)).unwrap();
         world.queue.retain(|group| group.request != SHAPES[3]);
@@ -255,5 +299,8 @@ proptest! {
             world.tick(false);
         }
         prop_assert_eq!(world.servers(), 1, "nodes_min, which is also the one in reserve");
+        let left = world.clouds.values().flat_map(|cloud| cloud.servers.values()).next().unwrap();
+        prop_assert_eq!(left.server.image.as_ref().map(ehos_model::ImageId::as_str), Some("new"));
+        prop_assert_eq!(left.server.template.as_deref(), Some("new"));
     }
 }

@@ -28,6 +28,7 @@ struct Story {
     killed: bool,
     names: BTreeMap<NodeId, String>,
     unmet: BTreeSet<String>,
+    notes: BTreeSet<String>,
     told: String,
 }
 
@@ -64,6 +65,7 @@ fn tell(script: &str) -> String {
         killed: false,
         names: BTreeMap::new(),
         unmet: BTreeSet::new(),
+        notes: BTreeSet::new(),
         told: String::new(),
     };
     for line in script.lines() {
@@ -175,6 +177,15 @@ impl Story {
             ["cloud", name, state] => world.clouds.get_mut(*name).unwrap().down = *state == "down",
             ["queue", state] => world.queue_down = *state == "down",
             ["collector", state] => world.collector_down = *state == "down",
+            ["image", cloud, image] => world.configure(cloud, Some(image), None),
+            ["template", cloud, template] => world.configure(cloud, None, Some(template)),
+            ["flavors", cloud, names] => {
+                let policy = self.draft.clouds.iter_mut().find(|policy| policy.name.as_str() == *cloud);
+                policy.unwrap().flavors = names.split(',').map(Into::into).collect();
+                world.policy = Policy::try_from(self.draft.clone()).unwrap();
+            }
+            ["spoil", what] => _ = world.spoiled.insert((*what).to_owned()),
+            ["cure", what] => _ = world.spoiled.remove(*what),
             ["lag", state] => world.lagging = *state == "on",
             ["forget"] => world.memory = Memory::default(),
             ["kill"] => self.killed = true,
@@ -223,6 +234,12 @@ impl Story {
             lines.push("unmet: nothing any more".to_owned());
         }
         self.unmet = unmet;
+        let notes: BTreeSet<String> = plan.notes.iter().map(ToString::to_string).collect();
+        lines.extend(notes.difference(&self.notes).map(|line| format!("note: {line}")));
+        if notes.is_empty() && !self.notes.is_empty() {
+            lines.push("note: nothing any more".to_owned());
+        }
+        self.notes = notes;
         for mut line in lines {
             for (id, name) in &self.names {
                 line = line.replace(id.as_str(), name);

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use ehos_model::{
     Activity, Allowance, Autocluster, CloudName, CloudOffer, CloudPolicy, CloudView, Demand, Failure,
-    FailureKind, Flavor, FlavorName, Machine, Mebibytes, NodeAllocation, NodeId, NodeLimits, Observed,
-    Policy, PolicyDraft, Quota, Reserve, Resources, Role, Server, ServerId, ServerStatus, Slot, SlotKind,
-    SlotState, Snapshot, Timestamp,
+    FailureKind, Flavor, FlavorName, ImageId, Machine, Mebibytes, NodeAllocation, NodeId, NodeLimits,
+    Observed, Policy, PolicyDraft, Quota, Reserve, Resources, Role, Server, ServerId, ServerStatus, Slot,
+    SlotKind, SlotState, Snapshot, Timestamp,
 };
 use ehos_scaler::{Action, Inventory, Memory, Outcome, Plan, plan, reconcile};
 
@@ -72,6 +72,7 @@ pub(crate) struct ModelCloud {
     pub(crate) quota: Quota,
     pub(crate) flavors: Vec<Flavor>,
     pub(crate) image: Option<String>,
+    pub(crate) template: Option<String>,
     /// Servers of other people in the same project.
     pub(crate) others: Resources,
     pub(crate) servers: BTreeMap<ServerId, ModelServer>,
@@ -91,6 +92,8 @@ pub(crate) struct World {
     pub(crate) lagging: bool,
     old_slots: Vec<Slot>,
     pub(crate) fates: Vec<Fate>,
+    /// Images and templates whose nodes never join.
+    pub(crate) spoiled: BTreeSet<String>,
     pub(crate) boot_seconds: u32,
     pub(crate) join_seconds: u32,
     /// How much less memory HTCondor sees than the flavor has, in MiB.
@@ -140,6 +143,7 @@ pub(crate) fn cloud(flavors: &[(&str, Resources)]) -> ModelCloud {
         quota: Quota::default(),
         flavors: flavors.iter().map(|(name, size)| Flavor { name: (*name).into(), size: *size }).collect(),
         image: Some("image".to_owned()),
+        template: Some("template".to_owned()),
         others: Resources::default(),
         servers: BTreeMap::new(),
     }
@@ -177,6 +181,7 @@ impl World {
             lagging: false,
             old_slots: Vec::new(),
             fates: Vec::new(),
+            spoiled: BTreeSet::new(),
             boot_seconds: 30,
             join_seconds: 60,
             overhead: 0,
@@ -214,6 +219,13 @@ impl World {
 
     pub(crate) fn servers(&self) -> usize {
         self.clouds.values().map(|cloud| cloud.servers.len()).sum()
+    }
+
+    /// Changes what the nodes of a cloud are made of from now on.
+    pub(crate) fn configure(&mut self, cloud: &str, image: Option<&str>, template: Option<&str>) {
+        let cloud = self.clouds.get_mut(cloud).unwrap();
+        cloud.image = image.map(str::to_owned).or(cloud.image.take());
+        cloud.template = template.map(str::to_owned).or(cloud.template.take());
     }
 
     /// Lets time pass: servers boot, startds join, jobs end and start.
@@ -337,6 +349,7 @@ impl World {
             let view = CloudView {
                 servers: look(cloud.down, self.at, servers),
                 offer: look(cloud.down, self.at, offer),
+                template: cloud.template.clone(),
             };
             (name.clone(), view)
         });
@@ -375,7 +388,9 @@ impl World {
     fn execute(&mut self, plan: &Plan) -> Vec<Outcome> {
         let outcomes = plan.steps.iter().map(|step| {
             let result = match &step.action {
-                Action::Create { node, cloud, flavor } => self.create(node, cloud, flavor),
+                Action::Create { node, cloud, flavor, image } => {
+                    self.create(node, cloud, flavor, image.as_ref())
+                }
                 Action::Delete(deletable) => {
                     self.delete(deletable.cloud(), deletable.server(), deletable.node())
                 }
@@ -402,7 +417,13 @@ impl World {
             .count()
     }
 
-    fn create(&mut self, node: &NodeId, cloud: &CloudName, flavor: &FlavorName) -> Result<(), Failure> {
+    fn create(
+        &mut self,
+        node: &NodeId,
+        cloud: &CloudName,
+        flavor: &FlavorName,
+        image: Option<&ImageId>,
+    ) -> Result<(), Failure> {
         let fate = if self.fates.is_empty() { Fate::Works } else { self.fates.remove(0) };
         assert_eq!(self.servers_of(node), 0, "{node} is bought twice");
         match &fate {
@@ -420,15 +441,19 @@ impl World {
             _ => self.at,
         };
         let up = self.at + Duration::from_secs(self.boot_seconds.into());
-        let joins = (fate != Fate::NeverJoins).then(|| up + Duration::from_secs(self.join_seconds.into()));
+        let image = image.map(ToString::to_string).or_else(|| of.image.clone());
+        let template = of.template.clone();
+        let spoiled = [&image, &template].into_iter().flatten().any(|of| self.spoiled.contains(of));
+        let joins = (fate != Fate::NeverJoins && !spoiled)
+            .then(|| up + Duration::from_secs(self.join_seconds.into()));
         let server = Server {
             id: id.clone(),
             cloud: cloud.clone(),
             node: node.clone(),
             role: Role::Execute,
             flavor: flavor.clone(),
-            image: None,
-            template: None,
+            image: image.as_deref().map(Into::into),
+            template,
             status: ServerStatus::Building,
             created: self.at,
             fault: None,
