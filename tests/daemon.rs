@@ -24,6 +24,8 @@ pub struct Settings {
     pub flavors: &'static str,
     /// `sleep`, in seconds.
     pub sleep: u32,
+    /// An own `execute.yaml`.
+    pub execute: Option<String>,
 }
 
 impl Settings {
@@ -43,6 +45,9 @@ impl Settings {
             self.flavors,
             self.pool,
         );
+        if self.execute.is_some() {
+            yaml = yaml.replace("ehos:\n", &format!("ehos:\n  userdata_file: execute-{}.yaml\n", self.pool));
+        }
         let _infallible = write!(yaml, "condor:\n  host_ip: {}\n  pool_id: {}\n", bed.manager(), self.pool);
         yaml
     }
@@ -80,6 +85,10 @@ impl Daemon {
     /// # Errors
     /// Where the bed's manager is down.
     pub fn configure(bed: &Bed, settings: &Settings) -> anyhow::Result<String> {
+        if let Some(text) = &settings.execute {
+            let template = format!("home/ehos/execute-{}.yaml", settings.pool);
+            std::fs::write(bed.root()?.join(template), text)?;
+        }
         let path = format!("/home/ehos/{}.yaml", settings.pool);
         let outside = bed.root()?.join(path.trim_start_matches('/'));
         let fresh = outside.with_extension("new");

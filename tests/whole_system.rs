@@ -45,8 +45,13 @@ fn sleep_jobs(bed: &Bed, words: &str) {
 
 #[test]
 fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
-    let mut settings =
-        Settings { pool: "ehos-whole", nodes: (1, 4, 0), flavors: "[m1.medium, m1.large]", sleep: 5 };
+    let mut settings = Settings {
+        pool: "ehos-whole",
+        nodes: (1, 4, 0),
+        flavors: "[m1.medium, m1.large]",
+        sleep: 5,
+        execute: None,
+    };
     let turn = Turn::take(settings.pool).unwrap();
     let bed = &turn.bed;
     let (ports_before, volumes_before) = bed.leftovers().unwrap();
@@ -100,7 +105,8 @@ fn the_pool_grows_works_and_shrinks_and_a_crash_costs_nothing() {
 #[test]
 fn a_submitted_job_wakes_ehosd_and_becomes_a_server_order() {
     const PROBES: usize = 7;
-    let settings = Settings { pool: "ehos-latency", nodes: (0, 20, 0), flavors: "m1.small", sleep: 30 };
+    let settings =
+        Settings { pool: "ehos-latency", nodes: (0, 20, 0), flavors: "m1.small", sleep: 30, execute: None };
     let turn = Turn::take(settings.pool).unwrap();
     let bed = &turn.bed;
     let daemon = Daemon::start(bed, &settings).unwrap();
@@ -140,7 +146,8 @@ fn accepted(log: &str, n: usize) -> Option<jiff::Timestamp> {
 
 #[test]
 fn a_look_without_hands_changes_nothing() {
-    let settings = Settings { pool: "ehos-dry", nodes: (2, 4, 0), flavors: "m1.small", sleep: 5 };
+    let settings =
+        Settings { pool: "ehos-dry", nodes: (2, 4, 0), flavors: "m1.small", sleep: 5, execute: None };
     let turn = Turn::take(settings.pool).unwrap();
     let bed = &turn.bed;
     let config = Daemon::configure(bed, &settings).unwrap();
@@ -155,7 +162,8 @@ fn a_look_without_hands_changes_nothing() {
 
 #[test]
 fn one_look_acts_once_and_a_second_daemon_is_refused() {
-    let settings = Settings { pool: "ehos-once", nodes: (1, 2, 0), flavors: "m1.small", sleep: 5 };
+    let settings =
+        Settings { pool: "ehos-once", nodes: (1, 2, 0), flavors: "m1.small", sleep: 5, execute: None };
     let turn = Turn::take(settings.pool).unwrap();
     let bed = &turn.bed;
     let config = Daemon::configure(bed, &settings).unwrap();
@@ -177,8 +185,52 @@ fn one_look_acts_once_and_a_second_daemon_is_refused() {
 }
 
 #[test]
+fn a_changed_template_exchanges_idle_nodes_and_spares_running_jobs() {
+    let shipped = include_str!("../share/execute.yaml");
+    let mut settings = Settings {
+        pool: "ehos-drift",
+        nodes: (1, 2, 0),
+        flavors: "m1.small",
+        sleep: 5,
+        execute: Some(shipped.to_owned()),
+    };
+    let turn = Turn::take(settings.pool).unwrap();
+    let bed = &turn.bed;
+    let from = bed.event_log_length();
+    let mut watch = Watch::default();
+    let daemon = Daemon::start(bed, &settings).unwrap();
+    sleep_jobs(bed, "-n 1 -s 30");
+    let running = ["condor_q", "-allusers", "-constraint", "JobStatus==2", "-af", "RemoteHost"];
+    wait_for("a running job", Duration::from_mins(1), || {
+        watch.look(bed, &settings);
+        (!bed.run("root", &running).ok()?.trim().is_empty()).then_some(())
+    })
+    .unwrap();
+    let old = bed.servers(settings.pool).unwrap();
+    let told = |server: &Value| server["metadata"]["ehos:template"].as_str().unwrap_or_default().to_owned();
+    let before = told(&old[0]);
+    assert_eq!((old.len(), before.len()), (1, 64), "{old:?}");
+
+    settings.execute = Some(format!("{shipped}# another one\n"));
+    Daemon::configure(bed, &settings).unwrap();
+    wait_for("a node of the new template alone", Duration::from_mins(2), || {
+        watch.look(bed, &settings);
+        let servers = bed.servers(settings.pool).ok()?;
+        let new = servers.iter().all(|server| told(server) != before && server["status"] == "ACTIVE");
+        (new && servers.len() == 1).then_some(())
+    })
+    .unwrap();
+    let census = bed.census(from).unwrap();
+    assert_eq!((census.finished, census.evicted), (1, 0), "the job has run to its end: {census:?}");
+    assert!(daemon.log().contains("execute.yaml"), "{}", daemon.log());
+    daemon.stop().unwrap();
+    turn.clear(settings.pool).unwrap();
+}
+
+#[test]
 fn what_does_not_carry_the_pools_id_is_left_alone() {
-    let settings = Settings { pool: "ehos-ours", nodes: (0, 2, 0), flavors: "m1.small", sleep: 5 };
+    let settings =
+        Settings { pool: "ehos-ours", nodes: (0, 2, 0), flavors: "m1.small", sleep: 5, execute: None };
     let turn = Turn::take(settings.pool).unwrap();
     let bed = &turn.bed;
     let image = bed.api(&["image", "/v2/images?name=debian-12"]).unwrap();

@@ -73,10 +73,12 @@ fn whole_system(steps: &mut Steps) -> Result<()> {
     if ready {
         steps.action(
             "whole system",
-            "cargo build -p ehosd -p ehos_sleep_jobs && cargo test -p ehos-tests",
+            "cargo build -p ehosd -p ehos_sleep_jobs -p ehos_build_images && cargo test -p ehos-tests",
             || {
                 ensure!(
-                    cargo("build --quiet -p ehosd -p ehos_sleep_jobs").status()?.success(),
+                    cargo("build --quiet -p ehosd -p ehos_sleep_jobs -p ehos_build_images")
+                        .status()?
+                        .success(),
                     "the build failed"
                 );
                 // One test at a time: they share the bed.
