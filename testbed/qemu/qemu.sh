@@ -42,7 +42,7 @@ build_guest() {
     local root=$GUEST.root
     install_guest() {
         in_rootfs "$root" apt-get install -y -q --no-install-recommends \
-            systemd-sysv udev dbus libpam-systemd openssh-server sudo linux-image-cloud-amd64
+            systemd-sysv udev dbus libpam-systemd libnss-myhostname openssh-server sudo e2fsprogs linux-image-cloud-amd64
     }
     rm -rf "$GUEST"; mkdir -p "$root" "$GUEST.part"
     on_the_archive "$root" install_guest
@@ -155,7 +155,7 @@ guest_snapshot() { # NAME FOLDER [IMAGE] : as node-snapshot
 
 guest_exec() { # NAME USER CMD... : by ssh, as one would with a real server
     local ip user=$2; ip=$(cat "$VMS/$1/ip"); shift 2
-    exec nsenter --net="/run/netns/$NS-os" ssh -q -i "$BED_STATE/openstack/demo-key" -o BatchMode=yes \
+    exec nsenter --net="/run/netns/$NS-os" ssh -o LogLevel=ERROR -i "$BED_STATE/openstack/demo-key" -o BatchMode=yes \
         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=20 "debian@$ip" \
         "$(printf '%q ' sudo -H -u "$user" -- "$@")"
 }

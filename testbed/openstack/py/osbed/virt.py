@@ -152,7 +152,8 @@ class BedDriver(fake.FakeDriver):
         # A hook that starts something real for a server leaves its console here.
         real = os.path.join(os.environ.get('OSBED_CONSOLES') or '/nonexistent', instance.uuid)
         if os.path.exists(real):
-            with open(real, errors='replace') as log:
+            # Nova takes a character for a byte.
+            with open(real, encoding='latin-1') as log:
                 return log.read()
         host = instance.hostname
         return ('[    0.000000] Linux version 6.1.0-osbed (fake)\n'
