@@ -15,6 +15,7 @@
 #                              image=bare|condor|FOLDER  Debian, the same with HTCondor
 #                              (default), or what node-snapshot made
 #                              tell=FILE       is made when it powers itself off
+#                              key=LINE        a public key for the user debian of a QEMU guest
 #   node-kill NAME [--crash]   pulls its cable and throws its disk away, as a deleted
 #                              server would go (--crash: its processes die, its network answers)
 #   node-off NAME              presses its power button; its disk stays
@@ -30,6 +31,7 @@
 # Each name is a link to this file.  Settings (environment):
 #   BED_SEC     idtokens | password          (default: idtokens)
 #   BED_SUITE   trixie (23.9) | sid (25.x)   (default: trixie)
+#   BED_MACHINES  qemu: servers are QEMU guests (see qemu/qemu.sh); said once, at `up`
 #   BED_MIRROR  the Debian archive to use    (default: the one apt is set up with)
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
@@ -46,6 +48,7 @@ USERS="alice bob ehos"      # ehos: the autoscaler
 
 [ "$(id -u)" = 0 ] || die "must be root"
 . "$BED/rootfs.sh"
+. "$BED/qemu/qemu.sh"
 
 # ---- network ----------------------------------------------------------------
 up_switch() {
@@ -246,10 +249,11 @@ make_ehos_token() { # the autoscaler's own identity, in its home on the manager
 }
 
 boot_vm() { # NAME
-    local d=$VMS/$1 i
+    local d=$VMS/$1 i boot=$BED/boot
     rm -f "$d/pid" "$d/off"
+    if is_guest "$1"; then plug_guest "$1"; boot=$BED/qemu/boot; export GUEST_TOOLS=$TOOLS:$BARE; fi
     # A session of its own: it must not end with whoever has called us.
-    setsid "$BED/boot" "$d" "$NS-$1" </dev/null >/dev/null 2>&1 9>&- &
+    setsid "$boot" "$d" "$NS-$1" </dev/null >/dev/null 2>&1 9>&- &
     for i in $(seq 200); do
         if vm_pid "$1" >/dev/null; then return; fi; sleep 0.05
     done
@@ -282,16 +286,20 @@ next_ip() { # lowest free address of those that no project's network hands out
 with_lock() { mkdir -p "$STATE"; exec 9>"$STATE/.lock"; flock 9; }
 
 node_add() { # NAME [KEY=VALUE]... : see the head
-    local name=$1 cpus=4 mem=8192 role=node image=condor kv ip='' ud='' tell=''; shift
+    local name=$1 cpus=4 mem=8192 role=node image=condor kv ip='' ud='' tell='' key=''; shift
     [[ $name =~ ^[a-z][a-z0-9-]{0,39}$ ]] && [ "$name" != $CM ] || die "bad name '$name'"
     for kv; do case $kv in
         cpus=*) cpus=${kv#*=};; mem=*) mem=${kv#*=};; ip=*) ip=${kv#*=};; role=*) role=${kv#*=};;
-        image=*) image=${kv#*=};; tell=*) tell=${kv#*=};;
+        image=*) image=${kv#*=};; tell=*) tell=${kv#*=};; key=*) key=${kv#*=};;
         userdata=*) ud=${kv#*=}; role=cloud; [ -r "$ud" ] || die "cannot read '$ud'";;
         *) die "what is '$kv'?";; esac; done
     if vm_pid "$name" >/dev/null; then say "$name is up"; return; fi
     ip=${ip:-$(cat "$VMS/$name/ip" 2>/dev/null || next_ip)}
-    prepare_vm "$name" "$ip" "$role" "$image" "$SEC" "$cpus" "$mem" "$ud"
+    if [ "$role" = cloud ] && guests_wanted; then
+        prepare_guest "$name" "$ip" "$image" "$cpus" "$mem" "$ud" "$key"
+    else
+        prepare_vm "$name" "$ip" "$role" "$image" "$SEC" "$cpus" "$mem" "$ud"
+    fi
     [ -z "$tell" ] || echo "$tell" >"$VMS/$name/tell"
     up_net "$name" "$ip"; boot_vm "$name"
     say "$name is up at $ip ($role, $SEC, $cpus cpus, $mem MB)"
@@ -312,13 +320,13 @@ node_kill() { # NAME [--crash] : the plug is pulled, the disk is thrown away
     say "$1 is gone"
 }
 
-node_off() { # NAME : the power button, and after five seconds the plug; the disk stays
-    local d=$VMS/${1:?} p
+node_off() { # NAME : the power button, and after five seconds (a guest: two minutes) the plug; the disk stays
+    local d=$VMS/${1:?} p tenths=50
     [ -d "$d" ] || die "no VM '$1'"
     touch "$d/off"  # before it ends: nobody need be told
     if p=$(vm_pid "$1"); then
-        kill -TERM "$p"
-        wait_gone "$p" 50 || { kill -9 "$p" 2>/dev/null; wait_gone "$p" 20; } || die "$1 does not end"
+        if is_guest "$1"; then press_button "$1"; tenths=1200; else kill -TERM "$p"; fi
+        wait_gone "$p" $tenths || { kill -9 "$p" 2>/dev/null; wait_gone "$p" 20; } || die "$1 does not end"
     fi
     with_lock; unplug "$1"
     say "$1 is off"
@@ -334,6 +342,7 @@ node_on() { # NAME
 
 node_snapshot() { # NAME FOLDER [IMAGE] : a disk as image, at rest or not, as a real snapshot
     local d=$VMS/$1 to=${2:?} lower
+    if { [ -n "$1" ] && is_guest "$1"; } || { [ -z "$1" ] && guests_wanted; }; then guest_snapshot "$@"; return; fi
     if [ -n "${3:-}" ]; then
         lower=$(image_layers "$3"); mkdir -p "$to.part/disk"
     else
@@ -351,6 +360,7 @@ exec_in() { # [-h NAME] [-u USER] CMD...   replaces this shell
     local host=$CM user=root p
     while :; do case ${1:-} in -h) host=$2; shift 2;; -u) user=$2; shift 2;; *) break;; esac; done
     p=$(vm_pid "$host") || die "machine '$host' is not up"
+    if is_guest "$host"; then guest_exec "$host" "$user" "$@"; fi
     local home=/root; [ "$user" = root ] || home=/home/$user
     local -a as=(setpriv --pdeathsig KILL)
     [ "$user" = root ] || as+=(--reuid "$user" --regid "$user" --init-groups)
@@ -384,7 +394,7 @@ wait_pool() { # N [SECS]
 condor_alive() { condor_exec pidof condor_master >/dev/null 2>&1; }
 
 up() {
-    mkdir -p "$STATE/logs" "$VMS"; build_rootfs; make_secrets; up_switch
+    mkdir -p "$STATE/logs" "$VMS"; build_rootfs; build_guests; make_secrets; up_switch
     if ! vm_pid $CM >/dev/null; then
         # Its disk, where there is one, stays: a manager that boots again knows its queue.
         prepare_vm $CM $CM_IP cm condor "$SEC"; up_net $CM $CM_IP; boot_vm $CM
@@ -415,7 +425,7 @@ case $(basename "$0") in
     node-up)     vm_pid "$1" >/dev/null ;;
     exec)        exec_in "$@" ;;
     net)         with_lock; up_switch; up_net "$@" ;;
-    root)        p=$(vm_pid "${1:-$CM}") && echo "/proc/$p/root" ;;
+    root)        ! is_guest "${1:-$CM}" && p=$(vm_pid "${1:-$CM}") && echo "/proc/$p/root" ;;
     wait-pool)   wait_pool "$@" ;;
     *) die "call it by one of its names: see the head of condor.sh" ;;
 esac

@@ -15,19 +15,20 @@ mirror() {
         awk '$1 == "Debian" && $2 !~ /-/ {print $3; exit}'
 }
 
-in_rootfs() { # bare|condor CMD... : a command in one of the two, in own namespaces
-    local image=$1 run=$STATE/run-rootfs; shift
-    mkdir -p "$run" "$LAYER.work"
+in_rootfs() { # bare|condor|FOLDER CMD... : a command in one of the two or another layer on `bare`, in own namespaces
+    local image=$1 layer=$LAYER run=$STATE/run-rootfs; shift
+    case $image in /*) layer=$image ;; esac
+    mkdir -p "$run" "$layer.work"
     # The mounts are there for the time of the command: they die with the namespace.
     unshare --mount --propagation private bash -ec '
         image=$1 bare=$2 layer=$3 r=$4; shift 4
         case $image in
             bare) mount --bind "$bare" "$r" ;;
-            condor) mount -t overlay overlay -o "lowerdir=$bare,upperdir=$layer,workdir=$layer.work" "$r" ;;
+            *) mount -t overlay overlay -o "lowerdir=$bare,upperdir=$layer,workdir=$layer.work" "$r" ;;
         esac
         mount -t proc proc "$r/proc"
         exec env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 chroot "$r" "$@"' \
-        _ "$image" "$BARE" "$LAYER" "$run" "$@"
+        _ "$image" "$BARE" "$layer" "$run" "$@"
 }
 
 build_step() { # NAME FUNCTION : once; half of an earlier attempt is thrown away by FUNCTION

@@ -7,6 +7,7 @@ mod step;
 mod test;
 mod testbed;
 mod tidy;
+mod vm_test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -36,6 +37,12 @@ enum Command {
     /// A real HTCondor pool and a real OpenStack on this machine, as root.
     #[command(subcommand)]
     Testbed(testbed::Verb),
+    /// The shipped templates on QEMU guests with systemd, without KVM, as root; it takes its time.
+    VmTest {
+        /// Leaves the bed up, to look into it.
+        #[arg(long)]
+        keep: bool,
+    },
     /// A measured promise: prints its table and whether the goal was held.
     Bench {
         /// Which one; all of them, one after the other, when none is named.
@@ -49,6 +56,7 @@ fn main() -> ExitCode {
         Command::Ci => test::ci(),
         Command::Tidy => tidy::run(),
         Command::Testbed(verb) => testbed::run(&verb),
+        Command::VmTest { keep } => vm_test::run(keep),
         Command::Bench { name } => bench::run(name),
     };
     match done {
