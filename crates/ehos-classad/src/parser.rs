@@ -1,0 +1,326 @@
+//! Reads expressions and ads: the grammar.
+//!
+//! Deliberately bounded in depth, and deliberately stricter than HTCondor where that reads half a text and drops the
+//! rest.
+
+use std::sync::Arc;
+
+use crate::error::Problem;
+use crate::expr::{Base, BinaryOp, Call, Kind, UnaryOp};
+use crate::functions::find;
+use crate::lexer::{Lexer, Token};
+use crate::time::{parse_abs_time, parse_rel_time};
+use crate::{Ad, Expr, Name, ParseError, Value};
+
+/// Reads one text.
+pub(crate) struct Parser<'a> {
+    lexer: Lexer<'a>,
+    token: Token,
+    depth: usize,
+}
+
+type Parsed<T> = Result<T, ParseError>;
+
+impl<'a> Parser<'a> {
+    pub(crate) fn new(text: &'a str, old: bool) -> Parsed<Self> {
+        let mut lexer = Lexer::new(text, old);
+        if text.len() > Expr::MAX_LENGTH {
+            return Err(lexer.error(Problem::Length));
+        }
+        let token = lexer.next()?;
+        Ok(Self { lexer, token, depth: 0 })
+    }
+
+    pub(crate) fn whole_expression(mut self) -> Parsed<Expr> {
+        let expr = self.expression()?;
+        self.end()?;
+        Ok(expr)
+    }
+
+    pub(crate) fn whole_ad(mut self) -> Parsed<Ad> {
+        self.expect("[", "'['")?;
+        let ad = self.attributes()?;
+        self.end()?;
+        Ok(ad)
+    }
+
+    /// Reads `Name = expression` and nothing more.
+    pub(crate) fn whole_attribute(mut self) -> Parsed<(Name, Expr)> {
+        let attribute = self.attribute()?;
+        while self.accept(";")? {}
+        self.end()?;
+        Ok(attribute)
+    }
+
+    fn advance(&mut self) -> Parsed<Token> {
+        let next = self.lexer.next()?;
+        Ok(std::mem::replace(&mut self.token, next))
+    }
+
+    fn at(&self, symbol: &str) -> bool {
+        matches!(&self.token, Token::Symbol(here) if *here == symbol)
+    }
+
+    fn accept(&mut self, symbol: &str) -> Parsed<bool> {
+        let here = self.at(symbol);
+        if here {
+            self.advance()?;
+        }
+        Ok(here)
+    }
+
+    fn expect(&mut self, symbol: &str, expected: &'static str) -> Parsed<()> {
+        if self.accept(symbol)? { Ok(()) } else { Err(self.unexpected(expected)) }
+    }
+
+    fn end(&self) -> Parsed<()> {
+        if self.token == Token::End { Ok(()) } else { Err(self.unexpected("an operator or the end")) }
+    }
+
+    fn unexpected(&self, expected: &'static str) -> ParseError {
+        self.lexer.error(Problem::Unexpected { expected, found: self.lexer.shown() })
+    }
+
+    fn node(&self, kind: Kind) -> Parsed<Expr> {
+        Expr::checked(kind).ok_or_else(|| self.lexer.error(Problem::Depth))
+    }
+
+    /// Runs a part of the grammar one level deeper.
+    fn deeper<T>(&mut self, part: fn(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth >= Expr::MAX_DEPTH {
+            return Err(self.lexer.error(Problem::Depth));
+        }
+        self.depth += 1;
+        let result = part(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn expression(&mut self) -> Parsed<Expr> {
+        self.deeper(Self::conditional)
+    }
+
+    fn conditional(&mut self) -> Parsed<Expr> {
+        let condition = self.binary(1)?;
+        if !self.accept("?")? {
+            return Ok(condition);
+        }
+        if self.accept(":")? {
+            let default = self.expression()?;
+            return self.node(Kind::Default(condition, default));
+        }
+        let then = self.expression()?;
+        self.expect(":", "':'")?;
+        let otherwise = self.expression()?;
+        self.node(Kind::Conditional(condition, then, otherwise))
+    }
+
+    /// Reads operators that bind at least as tightly as `least`.
+    fn binary(&mut self, least: u8) -> Parsed<Expr> {
+        let mut left = self.unary()?;
+        // Operands are read tighter ones first, so what follows can only bind as tightly or less.
+        for precedence in (least..=10).rev() {
+            let mut rest = Vec::new();
+            while let Some(op) = self.operator().filter(|op| op.precedence() == precedence) {
+                self.advance()?;
+                let right = if precedence == 10 { self.unary()? } else { self.binary(precedence + 1)? };
+                rest.push((op, right));
+            }
+            if !rest.is_empty() {
+                left = self.node(Kind::Binary(left, rest.into()))?;
+            }
+        }
+        Ok(left)
+    }
+
+    fn operator(&self) -> Option<BinaryOp> {
+        let Token::Symbol(symbol) = self.token else { return None };
+        BINARY.iter().find(|(spelling, _)| *spelling == symbol).map(|(_, op)| *op)
+    }
+
+    fn unary(&mut self) -> Parsed<Expr> {
+        let op = match self.token {
+            Token::Symbol("-") => UnaryOp::Minus,
+            Token::Symbol("+") => UnaryOp::Plus,
+            Token::Symbol("!") => UnaryOp::Not,
+            Token::Symbol("~") => UnaryOp::BitNot,
+            _ => return self.postfix(),
+        };
+        self.advance()?;
+        let operand = self.deeper(Self::unary)?;
+        self.node(Kind::Unary(op, operand))
+    }
+
+    fn postfix(&mut self) -> Parsed<Expr> {
+        let mut expr = self.primary()?;
+        loop {
+            if self.accept(".")? {
+                let name = self.name()?;
+                expr = self.node(Kind::Attribute(Base::Of(expr), name))?;
+            } else if self.accept("[")? {
+                let index = self.expression()?;
+                self.expect("]", "']'")?;
+                expr = self.node(Kind::Index(expr, index))?;
+            } else {
+                return Ok(expr);
+            }
+        }
+    }
+
+    fn name(&mut self) -> Parsed<Name> {
+        if let Token::Name(name) = &self.token {
+            let name = Name::new(name);
+            self.advance()?;
+            Ok(name)
+        } else {
+            Err(self.unexpected("a name"))
+        }
+    }
+
+    fn primary(&mut self) -> Parsed<Expr> {
+        match &self.token {
+            Token::Literal(value) => {
+                let value = value.clone();
+                self.advance()?;
+                self.node(Kind::Literal(value))
+            }
+            Token::Name(name) => {
+                let name = Arc::clone(name);
+                self.advance()?;
+                if self.at("(") { self.call(name) } else { self.node(Kind::Attribute(Base::Anywhere, Name::new(&name))) }
+            }
+            Token::Symbol(".") => {
+                self.advance()?;
+                let name = self.name()?;
+                self.node(Kind::Attribute(Base::Root, name))
+            }
+            Token::Symbol("(") => {
+                self.advance()?;
+                let inner = self.expression()?;
+                self.expect(")", "')'")?;
+                self.node(Kind::Parentheses(inner))
+            }
+            Token::Symbol("{") => {
+                self.advance()?;
+                let items = self.items("}", "',' or '}'", false)?;
+                self.node(Kind::List(items.into()))
+            }
+            Token::Symbol("[") => {
+                self.advance()?;
+                let ad = self.deeper(Self::attributes)?;
+                self.node(Kind::Ad(ad))
+            }
+            _ => Err(self.unexpected("an expression")),
+        }
+    }
+
+    /// Reads expressions up to a closing bracket.
+    fn items(&mut self, close: &str, expected: &'static str, semicolons: bool) -> Parsed<Vec<Expr>> {
+        let mut items = Vec::new();
+        if self.accept(close)? {
+            return Ok(items);
+        }
+        loop {
+            items.push(self.expression()?);
+            if self.accept(close)? {
+                return Ok(items);
+            }
+            if !(self.accept(",")? || semicolons && self.accept(";")?) {
+                return Err(self.unexpected(expected));
+            }
+        }
+    }
+
+    fn call(&mut self, name: Arc<str>) -> Parsed<Expr> {
+        let start = self.lexer.error(Problem::Time);
+        self.advance()?;
+        let args = self.items(")", "',' or ')'", true)?;
+        let text = match args.as_slice() {
+            [only] => only.as_literal().and_then(Value::as_str),
+            _ => None,
+        };
+        // Times are written as calls, but they are literals.
+        let time = match text {
+            Some(text) if name.eq_ignore_ascii_case("absTime") => Some(parse_abs_time(text).map(Value::AbsTime)),
+            Some(text) if name.eq_ignore_ascii_case("relTime") => Some(parse_rel_time(text).map(Value::RelTime)),
+            _ => None,
+        };
+        if let Some(time) = time {
+            return self.node(Kind::Literal(time.ok_or(start)?));
+        }
+        let function = find(&name);
+        self.node(Kind::Call(Box::new(Call { name, function, args })))
+    }
+
+    /// Reads the attributes of an ad and its closing bracket.
+    fn attributes(&mut self) -> Parsed<Ad> {
+        let mut ad = Ad::new();
+        loop {
+            while self.accept(";")? {}
+            if self.accept("]")? {
+                return Ok(ad);
+            }
+            let (name, expr) = self.attribute()?;
+            ad.insert(name, expr);
+            if !self.at(";") && !self.at("]") {
+                return Err(self.unexpected("';' or ']'"));
+            }
+        }
+    }
+
+    fn attribute(&mut self) -> Parsed<(Name, Expr)> {
+        let name = self.name()?;
+        self.expect("=", "'='")?;
+        Ok((name, self.expression()?))
+    }
+}
+
+const BINARY: [(&str, BinaryOp); 21] = [
+    ("||", BinaryOp::Or),
+    ("&&", BinaryOp::And),
+    ("|", BinaryOp::BitOr),
+    ("^", BinaryOp::BitXor),
+    ("&", BinaryOp::BitAnd),
+    ("==", BinaryOp::Equal),
+    ("!=", BinaryOp::NotEqual),
+    ("=?=", BinaryOp::Is),
+    ("=!=", BinaryOp::Isnt),
+    ("<", BinaryOp::Less),
+    ("<=", BinaryOp::LessOrEqual),
+    (">", BinaryOp::Greater),
+    (">=", BinaryOp::GreaterOrEqual),
+    ("<<", BinaryOp::ShiftLeft),
+    (">>", BinaryOp::ShiftRight),
+    (">>>", BinaryOp::ShiftRightUnsigned),
+    ("+", BinaryOp::Add),
+    ("-", BinaryOp::Subtract),
+    ("*", BinaryOp::Multiply),
+    ("/", BinaryOp::Divide),
+    ("%", BinaryOp::Modulo),
+];
+
+/// Reads ads in the old syntax, with empty lines between them.
+pub(crate) fn old_ads(text: &str) -> Parsed<Vec<Ad>> {
+    let mut ads = Vec::new();
+    let mut current = Ad::new();
+    for (index, line) in text.lines().enumerate() {
+        let content = line.trim();
+        if content.is_empty() {
+            if !current.is_empty() {
+                ads.push(std::mem::take(&mut current));
+            }
+            continue;
+        }
+        if content.starts_with('#') {
+            continue;
+        }
+        let placed = |error: ParseError| ParseError { line: index + 1, ..error };
+        let (name, expr) =
+            Parser::new(line, true).and_then(Parser::whole_attribute).map_err(placed)?;
+        current.insert(name, expr);
+    }
+    if !current.is_empty() {
+        ads.push(current);
+    }
+    Ok(ads)
+}
