@@ -128,10 +128,10 @@ impl<'c> Evaluator<'c> {
                     None => Value::Error,
                 },
             },
-            Kind::Default(expr, default) => match self.eval(expr, scope) {
-                Value::Undefined => self.eval(default, scope),
-                value => value,
-            },
+            Kind::Default(choices) => {
+                let values = choices.iter().map(|choice| self.eval(choice, scope));
+                values.into_iter().find(|value| !value.is_undefined()).unwrap_or(Value::Undefined)
+            }
             Kind::Index(expr, index) => self.index(expr, index, scope),
             Kind::Call(call) => match call.function {
                 Some(function) => function(self, &Args { exprs: &call.args, scope }),

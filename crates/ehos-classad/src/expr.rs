@@ -30,8 +30,8 @@ pub(crate) enum Kind {
     Binary(Expr, Box<[(BinaryOp, Expr)]>),
     Parentheses(Expr),
     Conditional(Expr, Expr, Expr),
-    /// `a ?: b`
-    Default(Expr, Expr),
+    /// `a ?: b ?: c`
+    Default(Box<[Expr]>),
     Index(Expr, Expr),
     Call(Box<Call>),
     List(Arc<[Expr]>),
@@ -204,7 +204,8 @@ impl Kind {
                 Box::new(std::iter::once(first).chain(rest.iter().map(|(_, operand)| operand)))
             }
             Kind::Conditional(one, two, three) => Box::new([one, two, three].into_iter()),
-            Kind::Default(one, two) | Kind::Index(one, two) => Box::new([one, two].into_iter()),
+            Kind::Index(one, two) => Box::new([one, two].into_iter()),
+            Kind::Default(choices) => Box::new(choices.iter()),
             Kind::Call(call) => Box::new(call.args.iter()),
             Kind::List(items) => Box::new(items.iter()),
             Kind::Ad(ad) => Box::new(ad.iter().map(|(_, expr)| expr)),
@@ -245,6 +246,7 @@ impl PartialEq for Expr {
                 one.name.eq_ignore_ascii_case(&two.name) && one.args.len() == two.args.len()
             }
             (Kind::List(one), Kind::List(two)) => one.len() == two.len(),
+            (Kind::Default(one), Kind::Default(two)) => one.len() == two.len(),
             (Kind::Ad(one), Kind::Ad(two)) => return one == two,
             (one, two) => std::mem::discriminant(one) == std::mem::discriminant(two),
         };

@@ -26,6 +26,7 @@ const SYMBOLS: [&str; 35] = [
 ];
 
 /// Hands out tokens.
+#[derive(Clone)]
 pub(crate) struct Lexer<'a> {
     text: &'a str,
     offset: usize,

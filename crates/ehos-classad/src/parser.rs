@@ -105,10 +105,6 @@ impl<'a> Parser<'a> {
         if !self.accept("?")? {
             return Ok(condition);
         }
-        if self.accept(":")? {
-            let default = self.expression()?;
-            return self.node(Kind::Default(condition, default));
-        }
         let then = self.expression()?;
         self.expect(":", "':'")?;
         let otherwise = self.expression()?;
@@ -144,11 +140,31 @@ impl<'a> Parser<'a> {
             Token::Symbol("+") => UnaryOp::Plus,
             Token::Symbol("!") => UnaryOp::Not,
             Token::Symbol("~") => UnaryOp::BitNot,
-            _ => return self.postfix(),
+            _ => return self.default(),
         };
         self.advance()?;
         let operand = self.deeper(Self::unary)?;
         self.node(Kind::Unary(op, operand))
+    }
+
+    /// Reads `a ?: b`, which binds more tightly than every other operator but `.` and `[…]`.
+    fn default(&mut self) -> Parsed<Expr> {
+        let first = self.postfix()?;
+        if !self.at_default() {
+            return Ok(first);
+        }
+        let mut choices = vec![first];
+        while self.at_default() {
+            self.advance()?;
+            self.advance()?;
+            choices.push(self.postfix()?);
+        }
+        self.node(Kind::Default(choices.into()))
+    }
+
+    /// Tells whether a `?` and a `:` follow.
+    fn at_default(&self) -> bool {
+        self.at("?") && matches!(self.lexer.clone().next(), Ok(Token::Symbol(":")))
     }
 
     fn postfix(&mut self) -> Parsed<Expr> {

@@ -78,7 +78,7 @@ fn fold(expr: &Expr, my: &Ad, context: &Context) -> Expr {
                 None => Expr::new(Kind::Conditional(condition, below(then), below(otherwise))),
             }
         }
-        Kind::Default(expr, default) => Expr::new(Kind::Default(below(expr), below(default))),
+        Kind::Default(choices) => Expr::new(Kind::Default(choices.iter().map(below).collect())),
         Kind::Index(expr, index) => Expr::new(Kind::Index(below(expr), below(index))),
         Kind::Call(call) if call.name.eq_ignore_ascii_case("eval") => expr.clone(),
         // Functions that look at their argument's text must keep it.

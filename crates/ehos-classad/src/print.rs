@@ -60,11 +60,7 @@ impl<W: Write> Printer<'_, W> {
                 self.out.write_str(" : ")?;
                 self.expr(otherwise)
             }
-            Kind::Default(expr, default) => {
-                self.expr(expr)?;
-                self.out.write_str(" ?: ")?;
-                self.expr(default)
-            }
+            Kind::Default(choices) => self.separated(choices, " ?: "),
             Kind::Index(expr, index) => {
                 self.expr(expr)?;
                 self.out.write_char('[')?;

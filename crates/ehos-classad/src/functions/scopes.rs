@@ -2,7 +2,6 @@
 //!
 //! Deliberately without users, maps and homes of this machine: `userHome` and `userMap` give their defaults.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Args;
@@ -66,15 +65,16 @@ pub(super) fn unresolved(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
     let found = expr.references(&scope.ad);
     let other = evaluator.target_scope().map(|scope| scope.ad.clone()).unwrap_or_default();
     let theirs = found.target.into_iter().filter(|name| other.get(name.as_str()).is_none());
-    let names: BTreeSet<String> = found.external.into_iter().chain(theirs).map(|name| name.to_string()).collect();
+    // HTCondor sorts those of the other side by their prefix, which it leaves out then.
+    let mut names: Vec<(String, Name)> = theirs.map(|name| (format!("target.{name}"), name)).collect();
+    names.extend(found.external.into_iter().map(|name| (name.to_string(), name)));
+    names.sort_by_key(|(key, _)| key.to_ascii_lowercase());
     let Some(pattern) = pattern else {
-        let mut names: Vec<String> = names.into_iter().collect();
-        names.sort_by_key(|name| name.to_ascii_lowercase());
-        return Value::string(names.join(","));
+        return Value::string(names.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(","));
     };
     let Value::String(pattern) = evaluator.eval(pattern, args.scope) else { return Value::Error };
     match compile(evaluator, &pattern, "") {
-        Some(regex) => Value::Bool(names.iter().any(|name| regex.is_match(name.as_bytes()))),
+        Some(regex) => Value::Bool(names.iter().any(|(_, name)| regex.is_match(name.as_str().as_bytes()))),
         None => Value::Error,
     }
 }
