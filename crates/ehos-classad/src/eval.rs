@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::context::Context;
 use crate::expr::{Base, BinaryOp, Kind};
 use crate::functions::Args;
+use crate::number::low_half;
 use crate::operators::{binary, logical, unary};
 use crate::scope::{Scope, Side};
 use crate::{AdValue, Expr, ListValue, Name, Value};
@@ -61,14 +62,6 @@ impl<'c> Evaluator<'c> {
         let scope = self.my.clone();
         let value = self.eval(expr, scope.as_ref());
         if self.exhausted { Value::Error } else { value }
-    }
-
-    pub(crate) fn exhausted(&self) -> bool {
-        self.exhausted
-    }
-
-    pub(crate) fn my_scope(&self) -> Option<&Arc<Scope>> {
-        self.my.as_ref()
     }
 
     pub(crate) fn target_scope(&self) -> Option<&Arc<Scope>> {
@@ -138,11 +131,9 @@ impl<'c> Evaluator<'c> {
                 None => Value::Error,
             },
             Kind::List(items) => Value::List(ListValue { items: Arc::clone(items), scope: scope.cloned() }),
-            Kind::Ad(ad) => Value::Ad(AdValue(Arc::new(Scope {
-                ad: ad.clone(),
-                parent: scope.cloned(),
-                side: None,
-            }))),
+            Kind::Ad(ad) => {
+                Value::Ad(AdValue(Arc::new(Scope { ad: ad.clone(), parent: scope.cloned(), side: None })))
+            }
         }
     }
 
@@ -175,7 +166,7 @@ impl<'c> Evaluator<'c> {
         }
         match (container, index) {
             (Value::List(list), Value::Int(position)) => {
-                match usize::try_from(position).ok().and_then(|position| list.items.get(position)) {
+                match usize::try_from(low_half(position)).ok().and_then(|position| list.items.get(position)) {
                     Some(item) => self.eval(item, list.scope.as_ref()),
                     None => Value::Error,
                 }
@@ -277,24 +268,26 @@ impl<'c> Evaluator<'c> {
         })
     }
 
-    /// Finds the expression that an attribute reference leads to, not evaluated.
+    /// Finds the expression that an attribute reference leads to, not evaluated, and where the search ended: where
+    /// it was found, or else in the outermost ad, which in a match is neither side.
     pub(crate) fn dereference(
         &mut self,
         base: &Base,
         name: &Name,
         scope: Option<&Arc<Scope>>,
-    ) -> Option<(Expr, Arc<Scope>)> {
+    ) -> (Option<Expr>, Option<Arc<Scope>>) {
         let found = match base {
-            Base::Anywhere => self.find_anywhere(name, scope?),
-            Base::Root => self.find(name, &self.root(scope)?),
+            Base::Anywhere => scope.and_then(|scope| self.find_anywhere(name, scope)),
+            Base::Root => self.root(scope).and_then(|root| self.find(name, &root)),
             Base::Of(expr) => match self.eval(expr, scope) {
                 Value::Ad(ad) => self.find(name, &ad.0),
-                _ => None,
+                _ => return (None, scope.cloned()),
             },
         };
         match found {
-            Some(Found::Expr(expr, scope)) => Some((expr, scope)),
-            _ => None,
+            Some(Found::Expr(expr, scope)) => (Some(expr), Some(scope)),
+            Some(_) => (None, scope.cloned()),
+            None => (None, self.root(scope)),
         }
     }
 

@@ -162,9 +162,8 @@ impl Expr {
 
     /// Builds a node; one that would be too deep becomes `error`.
     pub(crate) fn new(kind: Kind) -> Self {
-        Self::checked(kind).unwrap_or_else(|| {
-            Self(Arc::new(Node { kind: Kind::Literal(Value::Error), depth: 1 }))
-        })
+        Self::checked(kind)
+            .unwrap_or_else(|| Self(Arc::new(Node { kind: Kind::Literal(Value::Error), depth: 1 })))
     }
 
     /// Builds a node; `None` if it would be too deep.
@@ -196,7 +195,9 @@ impl Kind {
     /// Gives the expressions directly below.
     pub(crate) fn children(&self) -> Box<dyn Iterator<Item = &Expr> + '_> {
         match self {
-            Kind::Literal(_) | Kind::Attribute(Base::Anywhere | Base::Root, _) => Box::new(std::iter::empty()),
+            Kind::Literal(_) | Kind::Attribute(Base::Anywhere | Base::Root, _) => {
+                Box::new(std::iter::empty())
+            }
             Kind::Attribute(Base::Of(one), _) | Kind::Unary(_, one) | Kind::Parentheses(one) => {
                 Box::new(std::iter::once(one))
             }

@@ -44,7 +44,9 @@ impl Args<'_> {
         evaluator: &mut Evaluator<'_>,
         counts: std::ops::RangeInclusive<usize>,
     ) -> Option<Vec<Value>> {
-        counts.contains(&self.len()).then(|| (0..self.len()).map(|index| self.get(evaluator, index)).collect())
+        counts
+            .contains(&self.len())
+            .then(|| (0..self.len()).map(|index| self.get(evaluator, index)).collect())
     }
 
     /// Evaluates the only one.
@@ -55,9 +57,8 @@ impl Args<'_> {
 
 /// Finds a function by its name, in any case.
 pub(crate) fn find(name: &str) -> Option<Builtin> {
-    let compare = |(other, _): &(&str, Builtin)| {
-        other.bytes().cmp(name.bytes().map(|byte| byte.to_ascii_lowercase()))
-    };
+    let compare =
+        |(other, _): &(&str, Builtin)| other.bytes().cmp(name.bytes().map(|byte| byte.to_ascii_lowercase()));
     FUNCTIONS.binary_search_by(compare).ok().and_then(|at| FUNCTIONS.get(at)).map(|(_, function)| *function)
 }
 

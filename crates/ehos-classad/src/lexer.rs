@@ -21,8 +21,8 @@ pub(crate) enum Token {
 
 /// Symbols, longer ones before their beginnings.
 const SYMBOLS: [&str; 35] = [
-    ">>>", "=?=", "=!=", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "=", "<", ">", "!", "&", "|", "^", "~", "+",
-    "-", "*", "/", "%", "?", ":", ";", ",", "(", ")", "[", "]", "{", "}", ".",
+    ">>>", "=?=", "=!=", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "=", "<", ">", "!", "&", "|", "^",
+    "~", "+", "-", "*", "/", "%", "?", ":", ";", ",", "(", ")", "[", "]", "{", "}", ".",
 ];
 
 /// Hands out tokens.
@@ -78,7 +78,9 @@ impl<'a> Lexer<'a> {
             b'\'' => Token::Name(self.string(b'\'')?),
             b'0'..=b'9' => self.number()?,
             b'.' if after_point(0) => self.number()?,
-            b'-' if !self.after_operand && (self.peek(1).is_ascii_digit() || after_point(1)) => self.number()?,
+            b'-' if !self.after_operand && (self.peek(1).is_ascii_digit() || after_point(1)) => {
+                self.number()?
+            }
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.word(),
             _ => self.symbol()?,
         };
@@ -186,7 +188,11 @@ impl<'a> Lexer<'a> {
         let mut bytes = Vec::new();
         loop {
             self.offset += 1;
-            if self.old { self.old_string(quote, &mut bytes)? } else { self.new_string(quote, &mut bytes)? }
+            if self.old {
+                self.old_string(quote, &mut bytes)?
+            } else {
+                self.new_string(quote, &mut bytes)?
+            }
             let blanks = self.count(0, |byte| byte.is_ascii_whitespace() || byte == 0x0b);
             if self.old || self.peek(blanks) != quote {
                 break;

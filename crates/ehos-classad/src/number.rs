@@ -17,6 +17,11 @@ pub(crate) fn real_to_int(real: f64) -> i64 {
     }
 }
 
+/// Takes the lower 32 bits, as HTCondor does where it counts in C's `int`.
+pub(crate) fn low_half(int: i64) -> i64 {
+    i64::from(int as i32)
+}
+
 /// Converts with the usual loss above 2^53.
 pub(crate) fn int_to_real(int: i64) -> f64 {
     int as f64

@@ -203,7 +203,11 @@ impl<'a> Parser<'a> {
             Token::Name(name) => {
                 let name = Arc::clone(name);
                 self.advance()?;
-                if self.at("(") { self.call(name) } else { self.node(Kind::Attribute(Base::Anywhere, Name::new(&name))) }
+                if self.at("(") {
+                    self.call(name)
+                } else {
+                    self.node(Kind::Attribute(Base::Anywhere, Name::new(&name)))
+                }
             }
             Token::Symbol(".") => {
                 self.advance()?;
@@ -257,8 +261,12 @@ impl<'a> Parser<'a> {
         };
         // Times are written as calls, but they are literals.
         let time = match text {
-            Some(text) if name.eq_ignore_ascii_case("absTime") => Some(parse_abs_time(text).map(Value::AbsTime)),
-            Some(text) if name.eq_ignore_ascii_case("relTime") => Some(parse_rel_time(text).map(Value::RelTime)),
+            Some(text) if name.eq_ignore_ascii_case("absTime") => {
+                Some(parse_abs_time(text).map(Value::AbsTime))
+            }
+            Some(text) if name.eq_ignore_ascii_case("relTime") => {
+                Some(parse_rel_time(text).map(Value::RelTime))
+            }
             _ => None,
         };
         if let Some(time) = time {
@@ -331,8 +339,7 @@ pub(crate) fn old_ads(text: &str) -> Parsed<Vec<Ad>> {
             continue;
         }
         let placed = |error: ParseError| ParseError { line: index + 1, ..error };
-        let (name, expr) =
-            Parser::new(line, true).and_then(Parser::whole_attribute).map_err(placed)?;
+        let (name, expr) = Parser::new(line, true).and_then(Parser::whole_attribute).map_err(placed)?;
         current.insert(name, expr);
     }
     if !current.is_empty() {

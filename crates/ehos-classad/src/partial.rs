@@ -29,8 +29,19 @@ fn decided(expr: &Expr, my: &Ad) -> bool {
 /// Tells whether time or chance is in an expression or in what it leads to.
 fn impure(expr: &Expr, my: &Ad) -> bool {
     const IMPURE: [&str; 13] = [
-        "time", "random", "currenttime", "daytime", "abstime", "timezoneoffset", "formattime", "eval", "splittime",
-        "evalineachcontext", "countmatches", "unresolved", "debug",
+        "time",
+        "random",
+        "currenttime",
+        "daytime",
+        "abstime",
+        "timezoneoffset",
+        "formattime",
+        "eval",
+        "splittime",
+        "evalineachcontext",
+        "countmatches",
+        "unresolved",
+        "debug",
     ];
     let is_impure = |expr: &Expr| match expr.kind() {
         Kind::Call(call) => IMPURE.iter().any(|name| name.eq_ignore_ascii_case(&call.name)),
@@ -67,7 +78,8 @@ fn fold(expr: &Expr, my: &Ad, context: &Context) -> Expr {
             inner => Expr::new(Kind::Parentheses(inner)),
         },
         Kind::Binary(first, rest) => {
-            let rest: Vec<(BinaryOp, Expr)> = rest.iter().map(|(op, operand)| (*op, below(operand))).collect();
+            let rest: Vec<(BinaryOp, Expr)> =
+                rest.iter().map(|(op, operand)| (*op, below(operand))).collect();
             fold_chain(below(first), rest)
         }
         Kind::Conditional(condition, then, otherwise) => {
@@ -137,7 +149,9 @@ fn fold_chain(first: Expr, rest: Vec<(BinaryOp, Expr)>) -> Expr {
 fn is_boolean(expr: &Expr) -> bool {
     match expr.kind() {
         Kind::Parentheses(inner) => is_boolean(inner),
-        Kind::Binary(_, rest) => rest.last().is_some_and(|(op, _)| op.precedence() <= 2 || (6..=7).contains(&op.precedence())),
+        Kind::Binary(_, rest) => {
+            rest.last().is_some_and(|(op, _)| op.precedence() <= 2 || (6..=7).contains(&op.precedence()))
+        }
         _ => false,
     }
 }
@@ -148,7 +162,8 @@ mod tests {
 
     #[test]
     fn what_one_ad_decides() {
-        let my: Ad = "[ RequestMemory = Base * 2; Base = 512; Wants = true; Odd = TARGET.x ]".parse().unwrap();
+        let my: Ad =
+            "[ RequestMemory = Base * 2; Base = 512; Wants = true; Odd = TARGET.x ]".parse().unwrap();
         let rows: &[(&str, &str, &str)] = &[
             ("a number", "TARGET.Memory >= RequestMemory", "TARGET.Memory >= 1024"),
             ("true goes", "Wants && (TARGET.Cpus > 1)", "(TARGET.Cpus > 1)"),

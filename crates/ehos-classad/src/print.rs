@@ -227,7 +227,11 @@ impl<W: Write> Printer<'_, W> {
                     self.out.write_char(' ')?;
                 }
             }
-            if indented { self.new_line()? } else { self.out.write_char(' ')? }
+            if indented {
+                self.new_line()?
+            } else {
+                self.out.write_char(' ')?
+            }
             self.name(name.as_str())?;
             self.out.write_str(" = ")?;
             self.expr(expr)?;

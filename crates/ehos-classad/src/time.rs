@@ -30,8 +30,7 @@ pub(crate) fn civil(seconds: i64) -> Civil {
     let within = seconds.rem_euclid(DAY);
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
@@ -88,7 +87,8 @@ pub(crate) struct Clock {
 
 /// Splits the whole seconds of a duration.
 pub(crate) fn clock(seconds: f64) -> Clock {
-    let whole = real_to_int(seconds.abs()).max(0);
+    // What does not fit has become the smallest integer.
+    let whole = real_to_int(seconds.abs()).checked_abs().unwrap_or(i64::MAX);
     Clock {
         days: whole / DAY,
         hour: whole / 3_600 % 24,
@@ -125,7 +125,8 @@ fn zone(text: &str) -> (&str, i32) {
         return (date, 0);
     }
     for length in [5, 6] {
-        let Some((date, zone)) = text.len().checked_sub(length).and_then(|at| text.split_at_checked(at)) else {
+        let Some((date, zone)) = text.len().checked_sub(length).and_then(|at| text.split_at_checked(at))
+        else {
             continue;
         };
         let sign = match zone.as_bytes().first() {
@@ -169,8 +170,12 @@ pub(crate) fn parse_rel_time(text: &str) -> Option<f64> {
     let mut rest = text.trim();
     let mut total = 0.0;
     // From the end: seconds may stand without a unit, the others may not.
-    let units: [(&[char], f64); 4] =
-        [(&['s', 'S'], 1.0), (&['m', 'M', ':'], 60.0), (&['h', 'H', ':'], 3_600.0), (&['d', 'D', '+'], 86_400.0)];
+    let units: [(&[char], f64); 4] = [
+        (&['s', 'S'], 1.0),
+        (&['m', 'M', ':'], 60.0),
+        (&['h', 'H', ':'], 3_600.0),
+        (&['d', 'D', '+'], 86_400.0),
+    ];
     for (index, (marks, factor)) in units.into_iter().enumerate() {
         let marked = rest.strip_suffix(marks);
         let body = match marked {

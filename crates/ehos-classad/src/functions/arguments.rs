@@ -48,7 +48,12 @@ fn put_v2(out: &mut String, item: &str) {
             '\'' => out.push_str("''''"),
             ' ' | '\t' | '\n' | '\r' => {
                 // Neighbours share their quotes.
-                if out.len() > 1 && out.ends_with(" '") | out.ends_with("\t'") | out.ends_with("\n'") | out.ends_with("\r'") {
+                if out.len() > 1
+                    && out.ends_with(" '")
+                        | out.ends_with("\t'")
+                        | out.ends_with("\n'")
+                        | out.ends_with("\r'")
+                {
                     out.pop();
                 } else {
                     out.push('\'');

@@ -114,9 +114,7 @@ pub(super) fn random(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
     };
     let bits = evaluator.draw();
     match bound {
-        Value::Int(bound) if bound > 0 => {
-            Value::Int(i64::try_from(bits % bound.unsigned_abs()).unwrap_or(0))
-        }
+        Value::Int(bound) if bound > 0 => Value::Int(i64::try_from(bits % bound.unsigned_abs()).unwrap_or(0)),
         Value::Real(bound) => {
             // 53 bits make a real from 0 up to, but not including, 1.
             let high = u32::try_from(bits >> 43).unwrap_or(0);

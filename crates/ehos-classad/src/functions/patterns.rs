@@ -34,7 +34,11 @@ pub(super) fn compile(evaluator: Eval<'_, '_>, pattern: &str, options: &str) -> 
 }
 
 /// Evaluates arguments that all must be strings: an error wins over undefined, and that over another type.
-fn texts(evaluator: Eval<'_, '_>, args: &Args<'_>, counts: std::ops::RangeInclusive<usize>) -> Result<Vec<Value>, Value> {
+fn texts(
+    evaluator: Eval<'_, '_>,
+    args: &Args<'_>,
+    counts: std::ops::RangeInclusive<usize>,
+) -> Result<Vec<Value>, Value> {
     let Some(values) = args.all(evaluator, counts) else { return Err(Value::Error) };
     if values.iter().any(Value::is_error) {
         return Err(Value::Error);
@@ -109,30 +113,35 @@ fn substitution(evaluator: Eval<'_, '_>, args: &Args<'_>, implied: &str) -> Valu
         Ok(values) => values,
         Err(value) => return value,
     };
-    let (pattern, text, with, options) = match values.iter().map(Value::as_str).collect::<Vec<_>>().as_slice() {
+    let (pattern, text, with, options) = match values.iter().map(Value::as_str).collect::<Vec<_>>().as_slice()
+    {
         [Some(pattern), Some(text), Some(with)] => (*pattern, *text, *with, ""),
         [Some(pattern), Some(text), Some(with), Some(options)] => (*pattern, *text, *with, *options),
         _ => return Value::Error,
     };
     let options = format!("{options}{implied}");
     match compile(evaluator, pattern, &options) {
-        Some(regex) if evaluator.pay(text.len() / 64) => {
-            substitute(evaluator, &regex, text, with, &options)
-                .map_or(Value::Error, |bytes| Value::string(String::from_utf8_lossy(&bytes)))
-        }
+        Some(regex) if evaluator.pay(text.len() / 64) => substitute(evaluator, &regex, text, with, &options)
+            .map_or(Value::Error, |bytes| Value::string(String::from_utf8_lossy(&bytes))),
         _ => Value::Error,
     }
 }
 
 /// Puts `with` in the place of the first match, or with `g` of all; without `f` what did not match is left out.
-fn substitute(evaluator: Eval<'_, '_>, regex: &Regex, text: &str, with: &str, options: &str) -> Option<Vec<u8>> {
+fn substitute(
+    evaluator: Eval<'_, '_>,
+    regex: &Regex,
+    text: &str,
+    with: &str,
+    options: &str,
+) -> Option<Vec<u8>> {
     let (whole, all) = (options.contains('f'), options.contains('g'));
     let text = text.as_bytes();
     let mut out = Vec::new();
     let mut end = 0;
-    for captures in regex.captures_iter(text) {
+    while let Some(captures) = regex.captures_at(text, end) {
         let place = captures.get(0)?;
-        // Several empty matches are an error in HTCondor.
+        // With `g`, an empty match is an error in HTCondor.
         if all && place.is_empty() {
             return None;
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Args;
 use super::patterns::compile;
 use crate::eval::Evaluator;
-use crate::expr::{Base, Kind};
+use crate::expr::Kind;
 use crate::{AdValue, Expr, ListValue, Name, Value};
 
 type Eval<'e, 'c> = &'e mut Evaluator<'c>;
@@ -61,7 +61,9 @@ pub(super) fn unresolved(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
         _ => return Value::Error,
     };
     let Kind::Attribute(base, name) = only.kind() else { return Value::Error };
-    let Some((expr, scope)) = evaluator.dereference(base, name, args.scope) else { return Value::Undefined };
+    let (Some(expr), Some(scope)) = evaluator.dereference(base, name, args.scope) else {
+        return Value::Undefined;
+    };
     let found = expr.references(&scope.ad);
     let other = evaluator.target_scope().map(|scope| scope.ad.clone()).unwrap_or_default();
     let theirs = found.target.into_iter().filter(|name| other.get(name.as_str()).is_none());
@@ -100,12 +102,13 @@ pub(super) fn count_matches(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
 /// Evaluates an expression, or what an attribute holds, in each ad of a list.
 fn in_each(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Result<Vec<Value>, Value> {
     let [expr, contexts] = args.exprs else { return Err(Value::Error) };
-    let attribute = match expr.kind() {
-        Kind::Attribute(base, name) => inner(evaluator, base, name, args.scope),
-        _ => None,
+    // The search for the attribute moves HTCondor to where it ends, and there it evaluates the list.
+    let (attribute, scope) = match expr.kind() {
+        Kind::Attribute(base, name) => evaluator.dereference(base, name, args.scope),
+        _ => (None, args.scope.cloned()),
     };
     let expr = attribute.as_ref().unwrap_or(expr);
-    let contexts = match evaluator.eval(contexts, args.scope) {
+    let contexts = match evaluator.eval(contexts, scope.as_ref()) {
         Value::List(list) => list,
         Value::Undefined => return Err(Value::Undefined),
         _ => return Err(Value::Error),
@@ -115,22 +118,13 @@ fn in_each(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Result<Vec<Value>, Value
         if !evaluator.pay(1) {
             return Err(Value::Error);
         }
-        values.push(match evaluator.eval(context, args.scope) {
+        values.push(match evaluator.eval(context, scope.as_ref()) {
             Value::Ad(AdValue(scope)) => evaluator.eval(expr, Some(&scope)),
             Value::Undefined => Value::Undefined,
             _ => Value::Error,
         });
     }
     Ok(values)
-}
-
-fn inner(
-    evaluator: Eval<'_, '_>,
-    base: &Base,
-    name: &Name,
-    scope: Option<&Arc<crate::scope::Scope>>,
-) -> Option<Expr> {
-    evaluator.dereference(base, name, scope).map(|(expr, _)| expr)
 }
 
 /// Gives the default, or else undefined: no user of this machine is looked for.

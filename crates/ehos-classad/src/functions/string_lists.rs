@@ -48,12 +48,7 @@ fn numbers(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Option<Numbers> {
     Some(Numbers { values, real: !items.iter().all(whole) })
 }
 
-fn summary(
-    evaluator: Eval<'_, '_>,
-    args: &Args<'_>,
-    empty: Value,
-    of: fn(&[f64]) -> f64,
-) -> Value {
+fn summary(evaluator: Eval<'_, '_>, args: &Args<'_>, empty: Value, of: fn(&[f64]) -> f64) -> Value {
     match numbers(evaluator, args) {
         None => Value::Error,
         Some(numbers) if numbers.values.is_empty() => empty,
@@ -98,7 +93,8 @@ fn pair(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Result<Pair, Value> {
     };
     let delimiters = values.get(2).unwrap_or(&Value::Undefined);
     let [left, right, ..] = values.as_slice() else { return Err(Value::Error) };
-    let (Some(one), Some(two), Some(delimiters)) = (text(left, ""), text(right, ""), text(delimiters, ", \t\r\n"))
+    let (Some(one), Some(two), Some(delimiters)) =
+        (text(left, ""), text(right, ""), text(delimiters, ", \t\r\n"))
     else {
         return Err(Value::Error);
     };
@@ -112,15 +108,21 @@ fn pair(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Result<Pair, Value> {
 }
 
 pub(super) fn member(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
-    pair(evaluator, args).map_or_else(|value| value, |pair| {
-        Value::Bool(tokens(&pair.right, &pair.delimiters).any(|item| item == pair.left))
-    })
+    pair(evaluator, args).map_or_else(
+        |value| value,
+        |pair| Value::Bool(tokens(&pair.right, &pair.delimiters).any(|item| item == pair.left)),
+    )
 }
 
 pub(super) fn imember(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
-    pair(evaluator, args).map_or_else(|value| value, |pair| {
-        Value::Bool(tokens(&pair.right, &pair.delimiters).any(|item| item.eq_ignore_ascii_case(&pair.left)))
-    })
+    pair(evaluator, args).map_or_else(
+        |value| value,
+        |pair| {
+            Value::Bool(
+                tokens(&pair.right, &pair.delimiters).any(|item| item.eq_ignore_ascii_case(&pair.left)),
+            )
+        },
+    )
 }
 
 pub(super) fn subset(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
@@ -128,11 +130,14 @@ pub(super) fn subset(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
 }
 
 pub(super) fn isubset(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
-    pair(evaluator, args).map_or_else(|value| value, |mut pair| {
-        pair.left.make_ascii_lowercase();
-        pair.right.make_ascii_lowercase();
-        Value::Bool(contained(&pair))
-    })
+    pair(evaluator, args).map_or_else(
+        |value| value,
+        |mut pair| {
+            pair.left.make_ascii_lowercase();
+            pair.right.make_ascii_lowercase();
+            Value::Bool(contained(&pair))
+        },
+    )
 }
 
 fn contained(pair: &Pair) -> bool {

@@ -4,6 +4,7 @@
 
 use super::Args;
 use crate::eval::{Evaluator, MAX_TEXT};
+use crate::number::low_half;
 use crate::{Expr, ListValue, Value};
 
 type Eval<'e, 'c> = &'e mut Evaluator<'c>;
@@ -37,7 +38,8 @@ pub(super) fn strcat(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
 
 /// Joins the other arguments with the first, or with one or two arguments the elements of the list that is last.
 pub(super) fn join(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
-    let last = if matches!(args.len(), 1 | 2) { args.get(evaluator, args.len() - 1) } else { Value::Undefined };
+    let last =
+        if matches!(args.len(), 1 | 2) { args.get(evaluator, args.len() - 1) } else { Value::Undefined };
     let (separator, items): (Value, Vec<Expr>) = match (last, args.exprs) {
         (Value::List(list), [_]) => (Value::string(""), list.exprs().to_vec()),
         (Value::List(list), [_, _]) => (args.get(evaluator, 0), list.exprs().to_vec()),
@@ -95,8 +97,10 @@ pub(super) fn substr(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
         return Value::Undefined;
     }
     let (text, offset, length) = match values.as_slice() {
-        [Value::String(text), Value::Int(offset)] => (text, *offset, None),
-        [Value::String(text), Value::Int(offset), Value::Int(length)] => (text, *offset, Some(*length)),
+        [Value::String(text), Value::Int(offset)] => (text, low_half(*offset), None),
+        [Value::String(text), Value::Int(offset), Value::Int(length)] => {
+            (text, low_half(*offset), Some(low_half(*length)))
+        }
         _ => return Value::Error,
     };
     let size = i64::try_from(text.len()).unwrap_or(i64::MAX);

@@ -52,7 +52,9 @@ pub(super) fn abs_time(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
         Some(_) => None,
     };
     // HTCondor gives up where it is -1.
-    let Some(offset) = offset.filter(|offset| *offset != -1 || values.len() == 1) else { return Value::Error };
+    let Some(offset) = offset.filter(|offset| *offset != -1 || values.len() == 1) else {
+        return Value::Error;
+    };
     match values.into_iter().next() {
         Some(Value::Undefined) => Value::Undefined,
         Some(Value::Int(seconds)) => Value::AbsTime(AbsTime { seconds, offset }),
@@ -222,7 +224,9 @@ pub(super) fn format(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
 
 /// Writes seconds as `days+hh:mm:ss`, without what is zero in front.
 pub(super) fn interval(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
-    let Some(Value::Int(total)) = args.only(evaluator).map(|value| value.to_int()) else { return Value::Error };
+    let Some(Value::Int(total)) = args.only(evaluator).map(|value| value.to_int()) else {
+        return Value::Error;
+    };
     let (days, hours, minutes, seconds) = (total / 86_400, total / 3_600 % 24, total / 60 % 60, total % 60);
     Value::string(if days != 0 {
         format!("{days}+{:02}:{:02}:{:02}", hours.abs(), minutes.abs(), seconds.abs())

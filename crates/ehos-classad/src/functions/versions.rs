@@ -16,12 +16,12 @@ pub(crate) fn compare(one: &str, other: &str) -> i64 {
     // A C string ends with a zero byte, and C's char is signed.
     let at = |text: &[u8], index: usize| text.get(index).copied().unwrap_or(0);
     let digit = |text: &[u8], index: usize| at(text, index).is_ascii_digit();
-    let mismatch =
-        i64::from(at(one, same).cast_signed()) - i64::from(at(other, same).cast_signed());
+    let mismatch = i64::from(at(one, same).cast_signed()) - i64::from(at(other, same).cast_signed());
     if same == one.len() && same == other.len() {
         return 0;
     }
-    let start = same - one.get(..same).unwrap_or_default().iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let start = same
+        - one.get(..same).unwrap_or_default().iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     if start == same && !(digit(one, same) && digit(other, same)) {
         return mismatch;
     }

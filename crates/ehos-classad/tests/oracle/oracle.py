@@ -89,7 +89,7 @@ class Generator:
         "stringListSize s", "stringListSum s", "stringListAvg s", "stringListMin s", "stringListMax s",
         "stringListMember ss", "stringListIMember ss", "stringList_regexpMember ps", "stringListSubsetMatch ss",
         "stringListISubsetMatch ss", "stringListsIntersect ss", "ifThenElse ...", "eval s", "versioncmp vv", "versionGT vv",
-        "versionGE vv", "versionLT vv", "versionLE vv", "versionEQ vv", "version_in_range vvv", "interval n",
+        "versionGE vv", "versionLT vv", "versionLE vv", "versionEQ vv", "version_in_range vvv", "interval i",
         "debug .", "evalInEachContext . l", "countMatches . l", "absTime i", "relTime i", "splitTime i", "formatTime iS",
         "getYear T", "envV1ToV2 s", "mergeEnvironment ss", "listToArgs l", "argsToList s", "nope ..",
     ]
@@ -185,7 +185,10 @@ def main():
     if command == "generate":
         generator = Generator(int(sys.argv[2]))
         for _ in range(int(sys.argv[3])):
-            print(generator.expr(generator.random.randint(1, 3)))
+            text = generator.expr(generator.random.randint(1, 3))
+            # The clock, and differences that are documented.
+            if not re.search(r"(absTime|formatTime)\(\)|(split|argsTo|evalIn).*(=[?!]=|is)", text):
+                print(text)
         return
     for line in sys.stdin:
         text = line.rstrip("\n")

@@ -5,24 +5,24 @@ use std::fmt::Write as _;
 use ehos_classad::{Ad, Context, Expr};
 
 /// When the oracle's clock stands.
-pub const NOW: i64 = 1_700_000_000;
+pub(crate) const NOW: i64 = 1_700_000_000;
 
 /// The two ads that expressions are evaluated in.
-pub fn ads() -> (Ad, Ad) {
+pub(crate) fn ads() -> (Ad, Ad) {
     let read = |text: &str| Ad::parse_old(text).expect("the corpus has valid ads");
     (read(include_str!("../corpus/my.ad")), read(include_str!("../corpus/target.ad")))
 }
 
 /// How many lines were compared, and what was different.
 #[derive(Default)]
-pub struct Report {
-    pub compared: usize,
-    pub differences: Vec<String>,
+pub(crate) struct Report {
+    pub(crate) compared: usize,
+    pub(crate) differences: Vec<String>,
 }
 
 impl Report {
     /// Fails with the differences.
-    pub fn assert_none(&self, what: &str) {
+    pub(crate) fn assert_none(&self, what: &str) {
         let mut text = String::new();
         for difference in self.differences.iter().take(60) {
             let _ = writeln!(text, "{difference}\n");
@@ -33,7 +33,7 @@ impl Report {
 }
 
 /// Compares lines that `oracle.py answer` has printed.
-pub fn compare(answers: &str) -> Report {
+pub(crate) fn compare(answers: &str) -> Report {
     let (my, target) = ads();
     let bare = Context::new(NOW);
     let alone = bare.clone().my(&my);
