@@ -3,6 +3,8 @@
 //! Deliberately recursive, with a bound on the depth that fits a thread's smallest usual stack, and with a budget of
 //! steps that every loop here and in the functions draws from.
 
+mod lookup;
+
 use std::sync::Arc;
 
 use crate::context::Context;
@@ -12,6 +14,7 @@ use crate::number::low_half;
 use crate::operators::{binary, logical, unary};
 use crate::scope::{Scope, Side};
 use crate::{AdValue, Expr, ListValue, Name, Value};
+use lookup::Found;
 
 /// Levels of evaluation, attributes that lead to others included.
 const MAX_DEPTH: u32 = 600;
@@ -30,13 +33,6 @@ pub(crate) struct Evaluator<'c> {
     exhausted: bool,
     /// The attributes that are being evaluated, innermost last.
     active: Vec<usize>,
-}
-
-/// Where a name leads.
-enum Found {
-    Expr(Expr, Arc<Scope>),
-    Ad(Arc<Scope>),
-    Value(Value),
 }
 
 impl<'c> Evaluator<'c> {
@@ -243,99 +239,5 @@ impl<'c> Evaluator<'c> {
             values.push(Expr::literal(value));
         }
         Value::List(ListValue::unscoped(values))
-    }
-
-    /// Gives the outermost ad; in a match that is neither side.
-    fn root(&self, scope: Option<&Arc<Scope>>) -> Option<Arc<Scope>> {
-        if self.target.is_some() {
-            return None;
-        }
-        let mut level = scope?;
-        while let Some(parent) = &level.parent {
-            level = parent;
-        }
-        Some(Arc::clone(level))
-    }
-
-    /// Looks a name without prefix up: here, in the ads around, then on the other side.
-    fn find_anywhere(&self, name: &Name, scope: &Arc<Scope>) -> Option<Found> {
-        self.find(name, scope).or_else(|| {
-            let other = match scope.side? {
-                Side::My => self.target.as_ref()?,
-                Side::Target => self.my.as_ref()?,
-            };
-            self.find(name, other)
-        })
-    }
-
-    /// Finds the expression that an attribute reference leads to, not evaluated, and where the search ended: where
-    /// it was found, or else in the outermost ad, which in a match is neither side.
-    pub(crate) fn dereference(
-        &mut self,
-        base: &Base,
-        name: &Name,
-        scope: Option<&Arc<Scope>>,
-    ) -> (Option<Expr>, Option<Arc<Scope>>) {
-        let found = match base {
-            Base::Anywhere => scope.and_then(|scope| self.find_anywhere(name, scope)),
-            Base::Root => self.root(scope).and_then(|root| self.find(name, &root)),
-            Base::Of(expr) => match self.eval(expr, scope) {
-                Value::Ad(ad) => self.find(name, &ad.0),
-                _ => return (None, scope.cloned()),
-            },
-        };
-        match found {
-            Some(Found::Expr(expr, scope)) => (Some(expr), Some(scope)),
-            Some(_) => (None, scope.cloned()),
-            None => (None, self.root(scope)),
-        }
-    }
-
-    /// Looks a name up in an ad and the ads around it.
-    fn find(&self, name: &Name, start: &Arc<Scope>) -> Option<Found> {
-        if let Some(expr) = start.ad.get(name.as_str()) {
-            return Some(Found::Expr(expr.clone(), Arc::clone(start)));
-        }
-        if let Some(special) = self.special(name.as_str(), start) {
-            return special;
-        }
-        let mut level = start;
-        while let Some(parent) = &level.parent {
-            level = parent;
-            if let Some(expr) = level.ad.get(name.as_str()) {
-                return Some(Found::Expr(expr.clone(), Arc::clone(level)));
-            }
-        }
-        self.side_name(name.as_str(), level.side?)
-    }
-
-    /// The names that every ad knows; the inner `None` is one that leads nowhere from here.
-    fn special(&self, name: &str, start: &Arc<Scope>) -> Option<Option<Found>> {
-        let is = |other: &str| name.eq_ignore_ascii_case(other);
-        match name.len() {
-            2 if is("my") => Some(Some(Found::Ad(Arc::clone(start)))),
-            4 if is("self") => Some(Some(Found::Ad(Arc::clone(start)))),
-            4 if is("root") => Some(self.root(Some(start)).map(Found::Ad)),
-            6 if is("parent") => Some(start.parent.clone().map(Found::Ad)),
-            8 if is("toplevel") => Some(self.root(Some(start)).map(Found::Ad)),
-            11 if is("currenttime") => Some(Some(Found::Value(Value::Int(self.context.now)))),
-            _ => None,
-        }
-    }
-
-    /// The names of the two sides of a match.
-    fn side_name(&self, name: &str, side: Side) -> Option<Found> {
-        let is = |other: &str| name.eq_ignore_ascii_case(other);
-        let (own, other) = match side {
-            Side::My => (self.my.as_ref()?, self.target.as_ref()?),
-            Side::Target => (self.target.as_ref()?, self.my.as_ref()?),
-        };
-        if is("target") || is("other") {
-            Some(Found::Ad(Arc::clone(other)))
-        } else if is("ad") {
-            Some(Found::Ad(Arc::clone(own)))
-        } else {
-            None
-        }
     }
 }

@@ -123,7 +123,7 @@ impl Expr {
     /// How long the text of an expression may be, in bytes: 16 MiB.
     pub const MAX_LENGTH: usize = 1 << 24;
 
-    /// Reads an expression in new ClassAd syntax, which is that of condor_submit's right-hand sides, too.
+    /// Reads an expression in new ClassAd syntax, which is that of submit files and configuration, too.
     ///
     /// # Errors
     /// When the text is not exactly one expression.

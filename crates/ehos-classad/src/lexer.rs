@@ -188,11 +188,8 @@ impl<'a> Lexer<'a> {
         let mut bytes = Vec::new();
         loop {
             self.offset += 1;
-            if self.old {
-                self.old_string(quote, &mut bytes)?
-            } else {
-                self.new_string(quote, &mut bytes)?
-            }
+            let read = if self.old { Self::old_string } else { Self::new_string };
+            read(self, quote, &mut bytes)?;
             let blanks = self.count(0, |byte| byte.is_ascii_whitespace() || byte == 0x0b);
             if self.old || self.peek(blanks) != quote {
                 break;

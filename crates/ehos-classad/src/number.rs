@@ -105,15 +105,13 @@ fn decimal(body: &str) -> Option<f64> {
 
 /// Prints as C's `%1.15E`, the form of new ClassAds.
 pub(crate) fn scientific(real: f64) -> String {
-    match special_text(real) {
-        Some(text) => text.to_owned(),
-        None => {
-            let text = format!("{real:.15E}");
-            let (mantissa, exponent) = text.split_once('E').unwrap_or((&text, "0"));
-            let exponent: i32 = exponent.parse().unwrap_or(0);
-            format!("{mantissa}E{}", two_digits(exponent))
-        }
+    if let Some(text) = special_text(real) {
+        return text.to_owned();
     }
+    let text = format!("{real:.15E}");
+    let (mantissa, exponent) = text.split_once('E').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    format!("{mantissa}E{}", two_digits(exponent))
 }
 
 /// Prints as C's `%.16G`, with `.0` where that looks like an integer: the form of old ClassAds.

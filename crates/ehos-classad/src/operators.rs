@@ -44,7 +44,7 @@ pub(crate) fn binary(op: BinaryOp, left: &Value, right: &Value) -> Value {
 pub(crate) fn logical(op: BinaryOp, left: &Value, right: &Value) -> Value {
     let decides = op == BinaryOp::Or;
     match (truth(left), truth(right)) {
-        (None, _) | (_, None) | (Some(Value::Error), _) => Value::Error,
+        (None | Some(Value::Error), _) | (_, None) => Value::Error,
         (Some(Value::Bool(left)), _) if left == decides => Value::Bool(decides),
         (Some(Value::Bool(_)), Some(right)) => right,
         (Some(_), Some(Value::Bool(right))) if right == decides => Value::Bool(decides),

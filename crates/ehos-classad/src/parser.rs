@@ -3,6 +3,8 @@
 //! Deliberately bounded in depth, and deliberately stricter than HTCondor where that reads half a text and drops the
 //! rest.
 
+mod old;
+
 use std::sync::Arc;
 
 use crate::error::Problem;
@@ -11,6 +13,8 @@ use crate::functions::find;
 use crate::lexer::{Lexer, Token};
 use crate::time::{parse_abs_time, parse_rel_time};
 use crate::{Ad, Expr, Name, ParseError, Value};
+
+pub(crate) use old::old_ads;
 
 /// Reads one text.
 pub(crate) struct Parser<'a> {
@@ -322,28 +326,3 @@ const BINARY: [(&str, BinaryOp); 21] = [
     ("/", BinaryOp::Divide),
     ("%", BinaryOp::Modulo),
 ];
-
-/// Reads ads in the old syntax, with empty lines between them.
-pub(crate) fn old_ads(text: &str) -> Parsed<Vec<Ad>> {
-    let mut ads = Vec::new();
-    let mut current = Ad::new();
-    for (index, line) in text.lines().enumerate() {
-        let content = line.trim();
-        if content.is_empty() {
-            if !current.is_empty() {
-                ads.push(std::mem::take(&mut current));
-            }
-            continue;
-        }
-        if content.starts_with('#') {
-            continue;
-        }
-        let placed = |error: ParseError| ParseError { line: index + 1, ..error };
-        let (name, expr) = Parser::new(line, true).and_then(Parser::whole_attribute).map_err(placed)?;
-        current.insert(name, expr);
-    }
-    if !current.is_empty() {
-        ads.push(current);
-    }
-    Ok(ads)
-}

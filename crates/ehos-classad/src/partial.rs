@@ -124,10 +124,7 @@ fn fold_chain(first: Expr, rest: Vec<(BinaryOp, Expr)>) -> Expr {
         match operand.as_literal() {
             Some(Value::Bool(bool)) if *bool == decides && kept.is_empty() => return operand,
             // `x && true` is not `x` where x is a number, so only a first `true` goes.
-            Some(Value::Bool(bool)) if *bool != decides && kept.is_empty() => {
-                kept.clear();
-                continue;
-            }
+            Some(Value::Bool(bool)) if *bool != decides && kept.is_empty() => {}
             _ => kept.push(operand),
         }
     }

@@ -6,9 +6,9 @@
 use std::fmt::{self, Write};
 
 use crate::expr::{Base, BinaryOp, Kind, UnaryOp};
-use crate::number::{general, percent_g, scientific};
-use crate::time::{civil, clock};
-use crate::{AbsTime, Ad, Expr, Value};
+use crate::number::{general, scientific};
+use crate::time::{abs_time_text, rel_time_text};
+use crate::{Ad, Expr, Value};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -228,9 +228,9 @@ impl<W: Write> Printer<'_, W> {
                 }
             }
             if indented {
-                self.new_line()?
+                self.new_line()?;
             } else {
-                self.out.write_char(' ')?
+                self.out.write_char(' ')?;
             }
             self.name(name.as_str())?;
             self.out.write_str(" = ")?;
@@ -256,46 +256,6 @@ fn unary_text(op: UnaryOp) -> &'static str {
         UnaryOp::Minus => " -",
         UnaryOp::Not => " !",
         UnaryOp::BitNot => " ~",
-    }
-}
-
-/// Writes an instant as `2024-01-02T03:04:05+01:00`.
-pub(crate) fn abs_time_text(time: AbsTime) -> String {
-    let local = civil(time.seconds.saturating_add(i64::from(time.offset)));
-    let sign = if time.offset > 0 { '+' } else { '-' };
-    let minutes = time.offset.unsigned_abs() / 60;
-    format!(
-        "{}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
-        local.year,
-        local.month,
-        local.day,
-        local.hour,
-        local.minute,
-        local.second,
-        minutes / 60,
-        minutes % 60
-    )
-}
-
-/// Writes a duration as `[-][[[days+]hh:]mm:]ss[.fff]`.
-pub(crate) fn rel_time_text(seconds: f64) -> String {
-    let sign = if seconds < 0.0 { "-" } else { "" };
-    let parts = clock(seconds);
-    let fraction = seconds.abs().fract();
-    let second = if fraction > 0.0 && fraction.is_finite() {
-        let text = percent_g(f64::from(parts.second) + fraction, 6);
-        if text.len() < 2 { format!("0{text}") } else { text }
-    } else {
-        format!("{:02}", parts.second)
-    };
-    if parts.days != 0 {
-        format!("{sign}{}+{:02}:{:02}:{second}", parts.days, parts.hour, parts.minute)
-    } else if parts.hour != 0 {
-        format!("{sign}{:02}:{:02}:{second}", parts.hour, parts.minute)
-    } else if parts.minute != 0 {
-        format!("{sign}{:02}:{second}", parts.minute)
-    } else {
-        format!("{sign}{second}")
     }
 }
 

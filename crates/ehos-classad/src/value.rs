@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::number::{int_to_real, leading_real, real_to_int};
-use crate::print::{abs_time_text, rel_time_text};
+use crate::time::{abs_time_text, rel_time_text};
 use crate::{Ad, AdValue, ListValue};
 
 /// A value of the language.

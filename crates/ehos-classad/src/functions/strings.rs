@@ -25,15 +25,15 @@ pub(super) fn list<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> Value {
 }
 
 pub(super) fn strcat(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
-    let mut text = String::new();
+    let mut joined = String::new();
     for index in 0..args.len() {
         match args.get(evaluator, index).to_text() {
-            Value::String(more) if append(evaluator, &mut text, &more) => {}
+            Value::String(more) if append(evaluator, &mut joined, &more) => {}
             Value::Undefined => return Value::Undefined,
             _ => return Value::Error,
         }
     }
-    Value::string(text)
+    Value::string(joined)
 }
 
 /// Joins the other arguments with the first, or with one or two arguments the elements of the list that is last.
@@ -41,8 +41,8 @@ pub(super) fn join(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
     let last =
         if matches!(args.len(), 1 | 2) { args.get(evaluator, args.len() - 1) } else { Value::Undefined };
     let (separator, items): (Value, Vec<Expr>) = match (last, args.exprs) {
-        (Value::List(list), [_]) => (Value::string(""), list.exprs().to_vec()),
-        (Value::List(list), [_, _]) => (args.get(evaluator, 0), list.exprs().to_vec()),
+        (Value::List(found), [_]) => (Value::string(""), found.exprs().to_vec()),
+        (Value::List(found), [_, _]) => (args.get(evaluator, 0), found.exprs().to_vec()),
         (_, [_, rest @ ..]) => (args.get(evaluator, 0), rest.to_vec()),
         (_, []) => return Value::string(""),
     };

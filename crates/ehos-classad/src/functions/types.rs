@@ -66,11 +66,10 @@ pub(super) fn string(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
 
 pub(super) fn bool(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
     match args.only(evaluator) {
-        Some(Value::Undefined) => Value::Undefined,
         Some(Value::RelTime(seconds)) => Value::Bool(seconds.trunc() != 0.0),
         Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Value::Bool(true),
         Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Value::Bool(false),
-        Some(Value::String(_)) => Value::Undefined,
+        Some(Value::Undefined | Value::String(_)) => Value::Undefined,
         Some(other) => other.as_condition().map_or(Value::Error, Value::Bool),
         None => Value::Error,
     }

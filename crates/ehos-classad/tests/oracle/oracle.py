@@ -6,6 +6,7 @@ oracle.py answer               reads expressions, one a line, and prints a line 
                                with neither ("=" where it is that of the field before). One field and a "!" where it
                                does not parse.
 oracle.py generate SEED COUNT  prints random expressions.
+oracle.py ads                  prints the two ads in the old syntax.
 oracle.py references           reads expressions, and prints for each the attributes it looks at in MY and elsewhere.
 """
 
@@ -189,6 +190,9 @@ def main():
             # The clock, and differences that are documented.
             if not re.search(r"(absTime|formatTime)\(\)|(split|argsTo|evalIn).*(=[?!]=|is)", text):
                 print(text)
+        return
+    if command == "ads":
+        print(MY.printOld() + "\n" + TARGET.printOld(), end="")
         return
     for line in sys.stdin:
         text = line.rstrip("\n")
