@@ -43,7 +43,7 @@ impl Ad {
     /// # Errors
     /// When the text is not exactly one ad.
     pub fn parse_new(text: &str) -> Result<Self, ParseError> {
-        Parser::new(text, false)?.whole_ad()
+        Parser::new(text, false).and_then(Parser::whole_ad).map_err(|fault| *fault)
     }
 
     /// Reads one in the old syntax, a line an attribute, as `condor_q -long` prints it; empty lines and lines that
@@ -53,7 +53,7 @@ impl Ad {
     /// When a line is no `Name = expression`.
     pub fn parse_old(text: &str) -> Result<Self, ParseError> {
         let mut all = Self::new();
-        for ad in old_ads(text)? {
+        for ad in Self::parse_old_all(text)? {
             for (name, expr) in ad.iter() {
                 all.insert(name.clone(), expr.clone());
             }
@@ -66,7 +66,7 @@ impl Ad {
     /// # Errors
     /// When a line is no `Name = expression`.
     pub fn parse_old_all(text: &str) -> Result<Vec<Self>, ParseError> {
-        old_ads(text)
+        old_ads(text).map_err(|fault| *fault)
     }
 
     /// Gives an attribute's expression.

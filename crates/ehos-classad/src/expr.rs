@@ -118,7 +118,7 @@ impl BinaryOp {
 impl Expr {
     /// How deep an expression may be, in levels of the tree. HTCondor's parser takes 1000 levels of brackets; real
     /// expressions have a dozen.
-    pub const MAX_DEPTH: usize = 300;
+    pub const MAX_DEPTH: usize = 200;
 
     /// How long the text of an expression may be, in bytes: 16 MiB.
     pub const MAX_LENGTH: usize = 1 << 24;
@@ -128,7 +128,7 @@ impl Expr {
     /// # Errors
     /// When the text is not exactly one expression.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        Parser::new(text, false)?.whole_expression()
+        Parser::new(text, false).and_then(Parser::whole_expression).map_err(|fault| *fault)
     }
 
     /// Reads an expression with the strings of old ClassAds, as in the lines of `condor_q -long`: a backslash is only
@@ -137,7 +137,7 @@ impl Expr {
     /// # Errors
     /// When the text is not exactly one expression.
     pub fn parse_old(text: &str) -> Result<Self, ParseError> {
-        Parser::new(text, true)?.whole_expression()
+        Parser::new(text, true).and_then(Parser::whole_expression).map_err(|fault| *fault)
     }
 
     /// Reads an expression that HTCondor's tools hide in a JSON string as `\/Expr(…)\/`, its JSON escapes already

@@ -25,6 +25,9 @@ const SYMBOLS: [&str; 35] = [
     "~", "+", "-", "*", "/", "%", "?", ":", ";", ",", "(", ")", "[", "]", "{", "}", ".",
 ];
 
+/// An error in a box, since the results of a recursive parser decide how deep it can go.
+pub(crate) type Fault = Box<ParseError>;
+
 /// Hands out tokens.
 #[derive(Clone)]
 pub(crate) struct Lexer<'a> {
@@ -44,8 +47,8 @@ impl<'a> Lexer<'a> {
     }
 
     /// Makes an error at the last token.
-    pub(crate) fn error(&self, problem: Problem) -> ParseError {
-        at(self.text, self.start, problem)
+    pub(crate) fn error(&self, problem: Problem) -> Fault {
+        Box::new(at(self.text, self.start, problem))
     }
 
     /// Gives the text of the last token, shortened.
@@ -68,7 +71,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Gives the next token.
-    pub(crate) fn next(&mut self) -> Result<Token, ParseError> {
+    pub(crate) fn next(&mut self) -> Result<Token, Fault> {
         self.skip_blank()?;
         self.start = self.offset;
         let first = self.peek(0);
@@ -89,7 +92,7 @@ impl<'a> Lexer<'a> {
         Ok(token)
     }
 
-    fn skip_blank(&mut self) -> Result<(), ParseError> {
+    fn skip_blank(&mut self) -> Result<(), Fault> {
         loop {
             self.offset += self.count(0, |byte| byte.is_ascii_whitespace() || byte == 0x0b);
             if self.peek(0) != b'/' {
@@ -110,7 +113,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn symbol(&mut self) -> Result<Token, ParseError> {
+    fn symbol(&mut self) -> Result<Token, Fault> {
         let rest = self.text.get(self.offset..).unwrap_or_default();
         if rest.is_empty() {
             return Ok(Token::End);
@@ -145,7 +148,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<Token, ParseError> {
+    fn number(&mut self) -> Result<Token, Fault> {
         let sign = usize::from(self.peek(0) == b'-');
         let whole = self.count(sign, |byte| byte.is_ascii_digit());
         let leading_zero = whole > 1 && self.peek(sign) == b'0';
@@ -184,7 +187,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads a quoted text and those that follow it with nothing but blanks between.
-    fn string(&mut self, quote: u8) -> Result<Arc<str>, ParseError> {
+    fn string(&mut self, quote: u8) -> Result<Arc<str>, Fault> {
         let mut bytes = Vec::new();
         loop {
             self.offset += 1;
@@ -202,7 +205,7 @@ impl<'a> Lexer<'a> {
         Ok(String::from_utf8_lossy(&bytes).into())
     }
 
-    fn new_string(&mut self, quote: u8, bytes: &mut Vec<u8>) -> Result<(), ParseError> {
+    fn new_string(&mut self, quote: u8, bytes: &mut Vec<u8>) -> Result<(), Fault> {
         let text = self.text.as_bytes();
         loop {
             match text.get(self.offset) {
@@ -251,7 +254,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads up to a quote that has no backslash before it, or that ends its line.
-    fn old_string(&mut self, quote: u8, bytes: &mut Vec<u8>) -> Result<(), ParseError> {
+    fn old_string(&mut self, quote: u8, bytes: &mut Vec<u8>) -> Result<(), Fault> {
         let text = self.text.as_bytes();
         loop {
             match text.get(self.offset) {

@@ -17,6 +17,10 @@ impl Name {
         Self(spelling.into())
     }
 
+    pub(crate) fn shared(self) -> Arc<str> {
+        self.0
+    }
+
     /// Gives the spelling.
     pub fn as_str(&self) -> &str {
         &self.0

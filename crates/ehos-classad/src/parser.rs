@@ -10,9 +10,9 @@ use std::sync::Arc;
 use crate::error::Problem;
 use crate::expr::{Base, BinaryOp, Call, Kind, UnaryOp};
 use crate::functions::find;
-use crate::lexer::{Lexer, Token};
+use crate::lexer::{Fault, Lexer, Token};
 use crate::time::{parse_abs_time, parse_rel_time};
-use crate::{Ad, Expr, Name, ParseError, Value};
+use crate::{Ad, Expr, Name, Value};
 
 pub(crate) use old::old_ads;
 
@@ -23,7 +23,14 @@ pub(crate) struct Parser<'a> {
     depth: usize,
 }
 
-type Parsed<T> = Result<T, ParseError>;
+type Parsed<T> = Result<T, Fault>;
+
+/// Operators of one precedence, the last of which still lacks its right operand.
+struct Chain {
+    first: Expr,
+    rest: Vec<(BinaryOp, Expr)>,
+    op: BinaryOp,
+}
 
 impl<'a> Parser<'a> {
     pub(crate) fn new(text: &'a str, old: bool) -> Parsed<Self> {
@@ -81,7 +88,7 @@ impl<'a> Parser<'a> {
         if self.token == Token::End { Ok(()) } else { Err(self.unexpected("an operator or the end")) }
     }
 
-    fn unexpected(&self, expected: &'static str) -> ParseError {
+    fn unexpected(&self, expected: &'static str) -> Fault {
         self.lexer.error(Problem::Unexpected { expected, found: self.lexer.shown() })
     }
 
@@ -105,7 +112,7 @@ impl<'a> Parser<'a> {
     }
 
     fn conditional(&mut self) -> Parsed<Expr> {
-        let condition = self.binary(1)?;
+        let condition = self.binary()?;
         if !self.accept("?")? {
             return Ok(condition);
         }
@@ -115,22 +122,35 @@ impl<'a> Parser<'a> {
         self.node(Kind::Conditional(condition, then, otherwise))
     }
 
-    /// Reads operators that bind at least as tightly as `least`.
-    fn binary(&mut self, least: u8) -> Parsed<Expr> {
-        let mut left = self.unary()?;
-        // Operands are read tighter ones first, so what follows can only bind as tightly or less.
-        for precedence in (least..=10).rev() {
-            let mut rest = Vec::new();
-            while let Some(op) = self.operator().filter(|op| op.precedence() == precedence) {
-                self.advance()?;
-                let right = if precedence == 10 { self.unary()? } else { self.binary(precedence + 1)? };
-                rest.push((op, right));
+    /// Reads operands and the operators between them.
+    fn binary(&mut self) -> Parsed<Expr> {
+        // Chains that are still open, each of tighter operators than the one before. A list and no recursion: nested
+        // brackets would otherwise cost the stack ten levels each.
+        let mut open: Vec<Chain> = Vec::new();
+        let mut operand = self.unary()?;
+        while let Some(op) = self.operator() {
+            self.advance()?;
+            while let Some(chain) = open.pop_if(|chain| chain.op.precedence() > op.precedence()) {
+                operand = self.close(chain, operand)?;
             }
-            if !rest.is_empty() {
-                left = self.node(Kind::Binary(left, rest.into()))?;
+            match open.last_mut() {
+                Some(chain) if chain.op.precedence() == op.precedence() => {
+                    chain.rest.push((chain.op, operand));
+                    chain.op = op;
+                }
+                _ => open.push(Chain { first: operand, rest: Vec::new(), op }),
             }
+            operand = self.unary()?;
         }
-        Ok(left)
+        while let Some(chain) = open.pop() {
+            operand = self.close(chain, operand)?;
+        }
+        Ok(operand)
+    }
+
+    fn close(&self, mut chain: Chain, last: Expr) -> Parsed<Expr> {
+        chain.rest.push((chain.op, last));
+        self.node(Kind::Binary(chain.first, chain.rest.into()))
     }
 
     fn operator(&self) -> Option<BinaryOp> {
@@ -197,45 +217,54 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Reads what operators stand between. A function for each kind, since all together they need much stack.
     fn primary(&mut self) -> Parsed<Expr> {
         match &self.token {
-            Token::Literal(value) => {
-                let value = value.clone();
-                self.advance()?;
-                self.node(Kind::Literal(value))
-            }
-            Token::Name(name) => {
-                let name = Arc::clone(name);
-                self.advance()?;
-                if self.at("(") {
-                    self.call(name)
-                } else {
-                    self.node(Kind::Attribute(Base::Anywhere, Name::new(&name)))
-                }
-            }
-            Token::Symbol(".") => {
-                self.advance()?;
-                let name = self.name()?;
-                self.node(Kind::Attribute(Base::Root, name))
-            }
-            Token::Symbol("(") => {
-                self.advance()?;
-                let inner = self.expression()?;
-                self.expect(")", "')'")?;
-                self.node(Kind::Parentheses(inner))
-            }
-            Token::Symbol("{") => {
-                self.advance()?;
-                let items = self.items("}", "',' or '}'", false)?;
-                self.node(Kind::List(items.into()))
-            }
-            Token::Symbol("[") => {
-                self.advance()?;
-                let ad = self.deeper(Self::attributes)?;
-                self.node(Kind::Ad(ad))
-            }
+            Token::Literal(_) => self.literal(),
+            Token::Name(_) => self.named(),
+            Token::Symbol(".") => self.rooted(),
+            Token::Symbol("(") => self.parentheses(),
+            Token::Symbol("{") => self.list(),
+            Token::Symbol("[") => self.nested_ad(),
             _ => Err(self.unexpected("an expression")),
         }
+    }
+
+    fn literal(&mut self) -> Parsed<Expr> {
+        match self.advance()? {
+            Token::Literal(value) => self.node(Kind::Literal(value)),
+            _ => Err(self.unexpected("a literal")),
+        }
+    }
+
+    fn named(&mut self) -> Parsed<Expr> {
+        let name = self.name()?;
+        if self.at("(") { self.call(name.shared()) } else { self.node(Kind::Attribute(Base::Anywhere, name)) }
+    }
+
+    fn rooted(&mut self) -> Parsed<Expr> {
+        self.advance()?;
+        let name = self.name()?;
+        self.node(Kind::Attribute(Base::Root, name))
+    }
+
+    fn parentheses(&mut self) -> Parsed<Expr> {
+        self.advance()?;
+        let inner = self.expression()?;
+        self.expect(")", "')'")?;
+        self.node(Kind::Parentheses(inner))
+    }
+
+    fn list(&mut self) -> Parsed<Expr> {
+        self.advance()?;
+        let items = self.items("}", "',' or '}'", false)?;
+        self.node(Kind::List(items.into()))
+    }
+
+    fn nested_ad(&mut self) -> Parsed<Expr> {
+        self.advance()?;
+        let ad = self.deeper(Self::attributes)?;
+        self.node(Kind::Ad(ad))
     }
 
     /// Reads expressions up to a closing bracket.

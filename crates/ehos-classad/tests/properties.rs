@@ -157,7 +157,7 @@ fn depth_is_refused_before_the_stack_ends() {
         ("functions of functions", "ifThenElse(true,member(1,{1,size({", "1", "})}),2)"),
     ];
     for (name, open, inner, close) in rows {
-        for levels in [10, 60, 90, 140, 290, 310, 1_000, 50_000] {
+        for levels in [10, 17, 40, 60, 90, 140, 190, 210, 1_000, 50_000] {
             let text = deep(levels, open, inner, close);
             match Expr::parse(&text) {
                 Ok(expr) => {
@@ -184,19 +184,52 @@ fn long_chains_are_no_deep_trees() {
 
 #[test]
 fn attributes_that_lead_on_for_long_are_an_error() {
-    let chain = |length: usize| -> Ad {
-        (0..length)
-            .map(|index| {
-                let text = if index + 1 < length { format!("(a{} + 0)", index + 1) } else { "1".to_owned() };
-                (format!("a{index}").as_str().into(), Expr::parse(&text).unwrap())
-            })
-            .collect::<Vec<(ehos_classad::Name, Expr)>>()
-            .into_iter()
-            .collect()
-    };
-    let value = |length| Context::new(0).my(&chain(length)).evaluate(&Expr::parse("a0").unwrap());
-    assert_eq!(value(100), Value::Int(1));
-    assert_eq!(value(10_000), Value::Error);
+    // `N` is the next attribute; the last one has a text as deep as the parser takes.
+    let rows = [
+        "(N + 0)",
+        "strcat(\"\", N)",
+        "join(\",\", {N})",
+        "ifThenElse(true, N, 0)",
+        "member(N, {N})",
+        "sum({N})",
+        "quantize(N, {1})",
+        "allCompare(\"==\", {N}, N)",
+        "eval(\"N\")",
+        "evalInEachContext(N, {[x = 1]})[0]",
+        "regexp(\"1\", N)",
+        "stringListMember(N, N)",
+        "[b = N].b",
+        "{[b = N]}.b",
+        "{N}[0]",
+        "formatTime(0, N)",
+        "mergeEnvironment(N)",
+        "substr(N, 0)",
+        "versioncmp(N, N)",
+        "replaceAll(\"x\", N, N)",
+        "N ?: N",
+        "-N",
+        "true ? N : N",
+    ];
+    for row in rows {
+        for length in [60, 10_000] {
+            let last = format!("eval(\"{}\")", deep(190, "(", "1", ")"));
+            let attributes = (0..length).map(|index| {
+                let text = row.replace('N', &format!("a{}", index + 1));
+                let text = if index + 1 < length { &text } else { &last };
+                (ehos_classad::Name::new(&format!("a{index}")), Expr::parse(text).unwrap())
+            });
+            let my: Ad = attributes.collect();
+            let value = my.evaluate("a0", &Context::new(0));
+            assert!(length == 60 || value.is_error(), "{row}: {value}");
+        }
+    }
+    let my: Ad = (0..100)
+        .map(|index| {
+            let text = if index < 99 { format!("(a{} + 0)", index + 1) } else { "1".to_owned() };
+            (ehos_classad::Name::new(&format!("a{index}")), Expr::parse(&text).unwrap())
+        })
+        .collect();
+    assert_eq!(my.evaluate("a0", &Context::new(0)), Value::Int(1));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Deliberately refuses what follows an expression on its line; HTCondor drops it.
 
 use super::{Parsed, Parser};
+use crate::lexer::Fault;
 use crate::{Ad, ParseError};
 
 /// Reads ads in the old syntax, with empty lines between them.
@@ -20,7 +21,7 @@ pub(crate) fn old_ads(text: &str) -> Parsed<Vec<Ad>> {
         if content.starts_with('#') {
             continue;
         }
-        let placed = |error: ParseError| ParseError { line: index + 1, ..error };
+        let placed = |error: Fault| Box::new(ParseError { line: index + 1, ..*error });
         let (name, expr) = Parser::new(line, true).and_then(Parser::whole_attribute).map_err(placed)?;
         current.insert(name, expr);
     }
