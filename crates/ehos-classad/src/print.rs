@@ -34,7 +34,9 @@ impl<W: Write> Printer<'_, W> {
             }
             Kind::Attribute(Base::Of(expr), name) => {
                 self.expr(expr)?;
-                self.out.write_char('.')?;
+                // A point right after digits would belong to the number.
+                let integer = matches!(expr.as_literal(), Some(Value::Int(_)));
+                self.out.write_str(if integer { " ." } else { "." })?;
                 self.inner_name(name.as_str())
             }
             Kind::Unary(op, operand) => {

@@ -117,8 +117,13 @@ pub(crate) fn parse_abs_time(text: &str) -> Option<AbsTime> {
         return None;
     }
     let [year, month, day, hour, minute, second] = fields;
-    let civil = Civil { year, month, day, hour, minute, second };
-    Some(AbsTime { seconds: civil.seconds() - i64::from(offset), offset })
+    let date = Civil { year, month, day, hour, minute, second };
+    // Fields beyond their range count on, but not out of the years that are written with four digits.
+    let seconds = date.seconds();
+    if !(0..=9_999).contains(&civil(seconds).year) {
+        return None;
+    }
+    Some(AbsTime { seconds: seconds - i64::from(offset), offset })
 }
 
 /// Splits off a time zone.
@@ -137,7 +142,8 @@ fn zone(text: &str) -> (&str, i32) {
             _ => continue,
         };
         let hour = zone.get(1..3).and_then(|digits| digits.parse::<u8>().ok());
-        let minute = zone.get(length - 2..).and_then(|digits| digits.parse::<u8>().ok());
+        let minute =
+            zone.get(length - 2..).and_then(|digits| digits.parse::<u8>().ok().filter(|minute| *minute < 60));
         let colon = length == 5 || zone.as_bytes().get(3) == Some(&b':');
         if let (Some(hour), Some(minute), true, false) = (hour, minute, colon, date.is_empty()) {
             return (date, sign * (i32::from(hour) * 3_600 + i32::from(minute) * 60));

@@ -126,7 +126,7 @@ pub(crate) fn abs_time_text(time: AbsTime) -> String {
     let sign = if time.offset > 0 { '+' } else { '-' };
     let minutes = time.offset.unsigned_abs() / 60;
     format!(
-        "{}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
         local.year,
         local.month,
         local.day,
