@@ -101,6 +101,7 @@ fn mutate(chance: &mut Chance, corpus: &[&str], functions: &[&str]) -> String {
 }
 
 /// Does everything there is with a text; true if it is an expression.
+#[expect(clippy::panic, reason = "a finding ends the run with its text")]
 fn run(text: &str, my: &Ad, target: &Ad) -> bool {
     let context = Context::new(1_700_000_000).my(my).target(target);
     let _ = (Ad::parse_old_all(text), text.parse::<Ad>().map(|ad| symmetric_match(&ad, target, &context)));

@@ -64,6 +64,12 @@ impl<'c> Evaluator<'c> {
         self.target.as_ref()
     }
 
+    /// Makes all of the evaluation an error, for what HTCondor makes no value of.
+    pub(crate) fn give_up(&mut self) -> Value {
+        self.exhausted = true;
+        Value::Error
+    }
+
     /// Pays for work; false if there is nothing left.
     pub(crate) fn pay(&mut self, steps: usize) -> bool {
         match u32::try_from(steps).ok().and_then(|steps| self.steps.checked_sub(steps)) {
@@ -93,8 +99,7 @@ impl<'c> Evaluator<'c> {
             return value.clone();
         }
         if self.depth >= MAX_DEPTH || !self.pay(1) {
-            self.exhausted = true;
-            return Value::Error;
+            return self.give_up();
         }
         self.depth += 1;
         let value = self.node(expr.kind(), scope);
@@ -180,7 +185,7 @@ impl<'c> Evaluator<'c> {
             Base::Anywhere => scope.and_then(|scope| self.find_anywhere(name, scope)),
             Base::Root => match self.root(scope) {
                 Some(root) => self.find(name, &root),
-                None if scope.is_none() => return Value::Error,
+                None if scope.is_none() => return self.give_up(),
                 None => None,
             },
             Base::Of(expr) => match self.eval(expr, scope) {

@@ -47,6 +47,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Makes an error at the last token.
+    #[expect(clippy::unnecessary_box_returns, reason = "see `Fault`")]
     pub(crate) fn error(&self, problem: Problem) -> Fault {
         Box::new(at(self.text, self.start, problem))
     }

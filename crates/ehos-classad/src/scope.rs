@@ -11,8 +11,22 @@ pub(crate) struct Scope {
     pub(crate) ad: Ad,
     /// The ad that this one is nested in.
     pub(crate) parent: Option<Arc<Scope>>,
-    /// Set for the two outermost ads.
+    /// Set for the two outermost ads, and for those that stand in for them.
     pub(crate) side: Option<Side>,
+}
+
+impl Scope {
+    /// Gives the same ad as if it were the one of its side, so that names it lacks are looked up on the other.
+    pub(crate) fn on_side(self: &Arc<Self>) -> Arc<Self> {
+        let mut outermost = self;
+        while let Some(parent) = &outermost.parent {
+            outermost = parent;
+        }
+        if outermost.side == self.side {
+            return Arc::clone(self);
+        }
+        Arc::new(Self { ad: self.ad.clone(), parent: self.parent.clone(), side: outermost.side })
+    }
 }
 
 /// One of the two ads of a match.

@@ -1,5 +1,6 @@
 //! Whatever the text: no panic, no overflow of the stack, and an end in time.
 
+#[path = "support/ads.rs"]
 mod support;
 
 use std::time::{Duration, Instant};

@@ -122,6 +122,7 @@ pub(super) fn random(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
             let unit = (f64::from(high) * 4_294_967_296.0 + f64::from(low)) / 9_007_199_254_740_992.0;
             Value::Real(bound * unit)
         }
+        Value::Int(_) => evaluator.give_up(),
         _ => Value::Error,
     }
 }

@@ -33,6 +33,15 @@ pub(super) fn compile(evaluator: Eval<'_, '_>, pattern: &str, options: &str) -> 
         .ok()
 }
 
+/// Gives the text to search. In PCRE, `$` also matches before a newline that ends the text; here it does not, so the
+/// text goes without that newline where it matches only so.
+fn haystack<'t>(regex: &Regex, text: &'t str) -> &'t [u8] {
+    match text.strip_suffix('\n') {
+        Some(line) if regex.as_str().contains('$') && !regex.is_match(text.as_bytes()) => line.as_bytes(),
+        _ => text.as_bytes(),
+    }
+}
+
 /// Evaluates arguments that all must be strings: an error wins over undefined, and that over another type.
 fn texts(
     evaluator: Eval<'_, '_>,
@@ -65,7 +74,7 @@ pub(super) fn regexp(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
 
 fn found(evaluator: Eval<'_, '_>, pattern: &str, text: &str, options: &str) -> Option<bool> {
     let regex = compile(evaluator, pattern, options)?;
-    evaluator.pay(text.len() / 64).then(|| regex.is_match(text.as_bytes()))
+    evaluator.pay(text.len() / 32).then(|| regex.is_match(haystack(&regex, text)))
 }
 
 /// Looks for an element that matches; one that is undefined might.
@@ -85,7 +94,7 @@ pub(super) fn regexp_member(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
         match evaluator.eval(item, args.scope) {
             Value::String(text) if evaluator.pay(1 + text.len() / 64) => {
                 // HTCondor passes over a malformed pattern here.
-                if regex.as_ref().is_some_and(|regex| regex.is_match(text.as_bytes())) {
+                if regex.as_ref().is_some_and(|regex| regex.is_match(haystack(regex, &text))) {
                     return Value::Bool(true);
                 }
             }
@@ -121,7 +130,7 @@ fn substitution(evaluator: Eval<'_, '_>, args: &Args<'_>, implied: &str) -> Valu
     };
     let options = format!("{options}{implied}");
     match compile(evaluator, pattern, &options) {
-        Some(regex) if evaluator.pay(text.len() / 64) => substitute(evaluator, &regex, text, with, &options)
+        Some(regex) if evaluator.pay(text.len() / 32) => substitute(evaluator, &regex, text, with, &options)
             .map_or(Value::Error, |bytes| Value::string(String::from_utf8_lossy(&bytes))),
         _ => Value::Error,
     }
@@ -136,10 +145,10 @@ fn substitute(
     options: &str,
 ) -> Option<Vec<u8>> {
     let (whole, all) = (options.contains('f'), options.contains('g'));
-    let text = text.as_bytes();
+    let (text, searched) = (text.as_bytes(), haystack(regex, text));
     let mut out = Vec::new();
     let mut end = 0;
-    while let Some(captures) = regex.captures_at(text, end) {
+    while let Some(captures) = regex.captures_at(searched, end) {
         let place = captures.get(0)?;
         // With `g`, an empty match is an error in HTCondor.
         if all && place.is_empty() {
@@ -200,5 +209,5 @@ pub(super) fn string_list_regexp_member(evaluator: Eval<'_, '_>, args: &Args<'_>
     if items.peek().is_none() {
         return Value::Undefined;
     }
-    Value::Bool(items.any(|item| regex.is_match(item.as_bytes())))
+    Value::Bool(items.any(|item| regex.is_match(haystack(&regex, item))))
 }

@@ -74,7 +74,7 @@ pub(super) fn unresolved(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
     let Some(pattern) = pattern else {
         return Value::string(names.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(","));
     };
-    let Value::String(pattern) = evaluator.eval(pattern, args.scope) else { return Value::Error };
+    let Value::String(pattern) = evaluator.eval(pattern, args.scope) else { return evaluator.give_up() };
     match compile(evaluator, &pattern, "") {
         Some(regex) => Value::Bool(names.iter().any(|(_, name)| regex.is_match(name.as_str().as_bytes()))),
         None => Value::Error,
@@ -119,7 +119,7 @@ fn in_each(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Result<Vec<Value>, Value
             return Err(Value::Error);
         }
         values.push(match evaluator.eval(context, scope.as_ref()) {
-            Value::Ad(AdValue(scope)) => evaluator.eval(expr, Some(&scope)),
+            Value::Ad(AdValue(inner)) => evaluator.eval(expr, Some(&inner.on_side())),
             Value::Undefined => Value::Undefined,
             _ => Value::Error,
         });
@@ -129,7 +129,7 @@ fn in_each(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Result<Vec<Value>, Value
 
 /// Gives the default, or else undefined: no user of this machine is looked for.
 pub(super) fn user_home(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
-    let Some(values) = args.all(evaluator, 1..=2) else { return Value::Error };
+    let Some(values) = args.all(evaluator, 1..=2) else { return evaluator.give_up() };
     match values.as_slice() {
         [_, Value::String(default)] if !default.is_empty() => Value::String(Arc::clone(default)),
         [Value::String(_) | Value::Undefined, ..] => Value::Undefined,

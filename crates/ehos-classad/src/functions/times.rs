@@ -51,10 +51,10 @@ pub(super) fn abs_time(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
         Some(Value::Real(seconds) | Value::RelTime(seconds)) => i32::try_from(real_to_int(*seconds)).ok(),
         Some(_) => None,
     };
-    // HTCondor gives up where it is -1.
-    let Some(offset) = offset.filter(|offset| *offset != -1 || values.len() == 1) else {
-        return Value::Error;
-    };
+    let Some(offset) = offset else { return Value::Error };
+    if offset == -1 && values.len() == 2 && matches!(values.first(), Some(Value::Int(_))) {
+        return evaluator.give_up();
+    }
     match values.into_iter().next() {
         Some(Value::Undefined) => Value::Undefined,
         Some(Value::Int(seconds)) => Value::AbsTime(AbsTime { seconds, offset }),

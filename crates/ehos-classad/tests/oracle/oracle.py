@@ -63,6 +63,16 @@ def answer(text):
     return fields
 
 
+# What is not asked about: the clock; times of more than 32 bits; bytes that are no characters; whether two lists were
+# made alike; and what evalInEachContext does to the rest of an expression. All but the clock is documented.
+DOCUMENTED = re.compile(
+    r"(absTime|relTime|formatTime|splitTime|interval|getYear)\((?!(absTime\()?-?\d{1,10}[,)])"
+    r"|é.*(regexp|replace|substr)|(regexp|replace|substr).*é|(split|argsTo|evalIn).*(=[?!]=|is)"
+)
+CONTEXTS = re.compile(r"evalInEachContext|countMatches")
+ONE_CALL = re.compile(r"\w+\([^()]*\)")
+
+
 class Generator:
     """Makes expressions that are mostly meaningful and sometimes not."""
 
@@ -187,8 +197,7 @@ def main():
         generator = Generator(int(sys.argv[2]))
         for _ in range(int(sys.argv[3])):
             text = generator.expr(generator.random.randint(1, 3))
-            # The clock, and differences that are documented.
-            if not re.search(r"(absTime|formatTime)\(\)|(split|argsTo|evalIn).*(=[?!]=|is)", text):
+            if not DOCUMENTED.search(text) and (not CONTEXTS.search(text) or ONE_CALL.fullmatch(text)):
                 print(text)
         return
     if command == "ads":

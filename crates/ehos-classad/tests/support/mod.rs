@@ -1,17 +1,12 @@
 //! Compares what we make of expressions with what HTCondor's own library made of them.
 
+mod ads;
+
 use std::fmt::Write as _;
 
-use ehos_classad::{Ad, Context, Expr};
+use ehos_classad::{Context, Expr};
 
-/// When the oracle's clock stands.
-pub(crate) const NOW: i64 = 1_700_000_000;
-
-/// The two ads that expressions are evaluated in.
-pub(crate) fn ads() -> (Ad, Ad) {
-    let read = |text: &str| Ad::parse_old(text).unwrap_or_default();
-    (read(include_str!("../corpus/my.ad")), read(include_str!("../corpus/target.ad")))
-}
+pub(crate) use ads::{NOW, ads};
 
 /// How many lines were compared, and what was different.
 #[derive(Default)]
