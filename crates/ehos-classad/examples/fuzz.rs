@@ -149,18 +149,21 @@ fn main() {
     let my = ad(include_str!("../tests/corpus/my.ad"));
     let target = ad(include_str!("../tests/corpus/target.ad"));
     let mut chance = Chance(seed);
-    let (start, mut runs, mut valid, mut slowest) = (Instant::now(), 0_u64, 0_u64, Duration::ZERO);
+    let (start, mut runs, mut valid) = (Instant::now(), 0_u64, 0_u64);
+    let (mut slowest, mut slowest_text) = (Duration::ZERO, String::new());
     while start.elapsed() < Duration::from_secs(seconds) {
         let text = mutate(&mut chance, &corpus, &functions);
         let begin = Instant::now();
         valid += u64::from(run(&text, &my, &target));
         let took = begin.elapsed();
         assert!(took < LIMIT, "took {took:?}: {text:?}");
-        slowest = slowest.max(took);
+        if took > slowest {
+            (slowest, slowest_text) = (took, text);
+        }
         runs += 1;
     }
     println!(
-        "seed {seed}: {runs} texts in {seconds} s ({}/s), {valid} of them expressions, slowest {slowest:?}",
+        "seed {seed}: {runs} texts in {seconds} s ({}/s), {valid} of them expressions, slowest {slowest:?}: {slowest_text}",
         runs / seconds.max(1)
     );
 }

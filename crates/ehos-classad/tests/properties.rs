@@ -101,6 +101,7 @@ fn token() -> impl Strategy<Value = String> {
     prop_oneof![8 => fixed.prop_map(str::to_owned), 2 => name.prop_map(|name| format!("{name}("))]
 }
 
+#[expect(clippy::panic, reason = "a finding, with its text")]
 fn check(text: &str) {
     let (my, target) = support::ads();
     let start = Instant::now();
@@ -243,10 +244,9 @@ fn attributes_that_lead_on_for_long_are_an_error() {
 
 #[test]
 fn work_that_doubles_ends() {
-    let mut text = String::from("a0 = \"0123456789\"\n");
-    for level in 1..60 {
-        text += &format!("a{level} = strcat(a{0}, a{0})\n", level - 1);
-    }
+    let mut lines = vec!["a0 = \"0123456789\"".to_owned()];
+    lines.extend((1..60).map(|level| format!("a{level} = strcat(a{0}, a{0})", level - 1)));
+    let mut text = lines.join("\n") + "\n";
     text += "evals = eval(strcat(\"evals2 + \", string(1)))\nevals2 = eval(\"evals + 1\")\n";
     text += "big = {1,2,3,4,5,6,7,8,9,10}\n";
     text += "loop = member(11, {member(11, {member(11, big), member(11, big)}), member(11, big)})\n";

@@ -13,11 +13,11 @@ use crate::eval::{Evaluator, MAX_TEXT};
 type Eval<'e, 'c> = &'e mut Evaluator<'c>;
 
 /// How large a compiled pattern may be, in bytes.
-const PATTERN_SIZE: usize = 1 << 18;
+const PATTERN_SIZE: usize = 1 << 17;
 
 /// Compiles a pattern, and pays for it.
 pub(super) fn compile(evaluator: Eval<'_, '_>, pattern: &str, options: &str) -> Option<Regex> {
-    if !evaluator.pay(100 + pattern.len()) {
+    if !evaluator.pay(400 + 10 * pattern.len()) {
         return None;
     }
     let has = |option| options.contains(option);
