@@ -35,7 +35,7 @@ fn split_v2(text: &str) -> Option<Vec<String>> {
     (!quoted).then_some(items)
 }
 
-/// Writes one item so that [`split_v2`] reads it again: only blanks and quotes are put in quotes.
+/// Writes one item so that [`split_v2`] reads it again: blanks and quotes are put in quotes, neighbours together.
 fn put_v2(out: &mut String, item: &str) {
     if !out.is_empty() {
         out.push(' ');
@@ -43,26 +43,20 @@ fn put_v2(out: &mut String, item: &str) {
     if item.is_empty() {
         out.push_str("''");
     }
+    let mut quoted = false;
     for symbol in item.chars() {
-        match symbol {
-            '\'' => out.push_str("''''"),
-            ' ' | '\t' | '\n' | '\r' => {
-                // Neighbours share their quotes.
-                if out.len() > 1
-                    && out.ends_with(" '")
-                        | out.ends_with("\t'")
-                        | out.ends_with("\n'")
-                        | out.ends_with("\r'")
-                {
-                    out.pop();
-                } else {
-                    out.push('\'');
-                }
-                out.push(symbol);
-                out.push('\'');
-            }
-            other => out.push(other),
+        let special = matches!(symbol, '\'' | ' ' | '\t' | '\n' | '\r');
+        if special != quoted {
+            out.push('\'');
+            quoted = special;
         }
+        if symbol == '\'' {
+            out.push('\'');
+        }
+        out.push(symbol);
+    }
+    if quoted {
+        out.push('\'');
     }
 }
 
@@ -155,7 +149,9 @@ pub(super) fn env_v1_to_v2(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
         _ => return Value::Error,
     };
     let mut environment = Environment::default();
-    for entry in text.split([';', '\n']) {
+    // One of these in front is the delimiter; brackets, quotes, `.`, `=` and what names consist of are none.
+    let delimiter = text.chars().next().filter(|first| "!#$%&*+,-/:;<>?@^`|~".contains(*first));
+    for entry in text.split([delimiter.unwrap_or(';'), '\n']) {
         let entry = entry.trim_start_matches([' ', '\t', '\n', '\r']);
         if !entry.is_empty() && !environment.put(entry) {
             return Value::Error;
