@@ -1,6 +1,8 @@
 //! `cargo xtask test`: every check and test there is, in the order of their price.
 //! It runs all of them even if one fails, and says loudly what it left out.
 
+mod oracle;
+
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -22,6 +24,7 @@ pub(crate) fn run(fast: bool) -> Result<bool> {
     steps.command("format", cargo("fmt --all --check"));
     steps.command("lints", cargo("clippy --workspace --all-targets --all-features --quiet -- -D warnings"));
     steps.action("tidy", "cargo xtask tidy", tidy::run);
+    oracle::install(&mut steps)?;
     // The whole-system tests need the bed, below.
     if workspace::has("cargo-nextest", &["nextest", "--version"]) {
         steps.command("tests", cargo("nextest run --workspace --exclude ehos-tests --all-features"));
