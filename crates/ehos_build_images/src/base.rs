@@ -4,15 +4,14 @@
 
 use std::time::Duration;
 
+use ehos_boot::{LOOK, Trouble, Watch, find};
 use ehos_cloud::{Image, ServerOrder};
 use ehos_cloudinit::{Boot, read_image};
 use ehos_model::{FailureKind, FlavorName, NodeId, Role, ServerId, ServerStatus};
 use tokio::time::{Instant, sleep};
 
-use crate::made::{Made, find};
+use crate::made::Made;
 use crate::site::{Order, Site};
-use crate::trouble::Trouble;
-use crate::watch::{LOOK, Watch};
 
 /// How long a server may take to switch off.
 const STOPS: Duration = Duration::from_mins(5);

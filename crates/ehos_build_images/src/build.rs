@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
+use ehos_boot::{Stop, Trouble};
 use ehos_cloud::Image;
 use ehos_model::{CloudOffer, Flavor, Mebibytes};
 
+use crate::done::Done;
 use crate::made::Made;
 use crate::progress::Progress;
 use crate::site::{Order, Prober, Site};
-use crate::stop::Stop;
-use crate::trouble::{Done, Trouble};
 use crate::{base, image, probe, tidy};
 
 /// How many steps there are, for a bar.

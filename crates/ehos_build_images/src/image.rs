@@ -2,6 +2,7 @@
 //!
 //! Deliberately says by properties all that a later run, or an administrator, wants to know of it.
 
+use ehos_boot::{LOOK, Trouble, span};
 use ehos_cloud::{Image, ImageStatus, Properties};
 use ehos_model::{FailureKind, ImageId};
 use jiff::Timestamp;
@@ -10,8 +11,6 @@ use tokio::time::{Instant, sleep};
 use crate::base::Ready;
 use crate::made::Made;
 use crate::site::{Order, Site};
-use crate::trouble::Trouble;
-use crate::watch::{LOOK, span};
 
 /// Property: the version of EHOS that made it.
 const VERSION: &str = "ehos_version";

@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
+use ehos_boot::{Trouble, delete_server, looking, order_server};
 use ehos_cloud::{Images, Properties, ServerOrder};
 use ehos_condor::{Cluster, Pool};
-use ehos_model::{Failure, FailureKind, ImageId, Machine, NodeId, Server, ServerId};
+use ehos_model::{Failure, FailureKind, ImageId, Machine, NodeId, ServerId};
 use tokio::time::{Instant, sleep};
-
-use crate::trouble::Trouble;
 
 /// Property of an image: the server it was made of.
 pub(crate) const NODE: &str = "ehos_node";
@@ -59,13 +58,10 @@ impl Made {
         order: &ServerOrder,
     ) -> Result<ServerId, Failure> {
         self.servers.push(Ordered { node: order.node.clone(), lost: true });
-        let result = match cloud.create(order).await {
-            Err(failure) if failure.is_ambiguous() => {
-                let shown = looking(|| async { Ok(find(cloud, &order.node).await?.map(|server| server.id)) });
-                return shown.await.ok_or(failure);
-            }
-            other => other,
-        };
+        let result = order_server(cloud, order).await;
+        if result.as_ref().is_err_and(Failure::is_ambiguous) {
+            return result;
+        }
         self.servers.retain_mut(|ordered| {
             let this = ordered.node == order.node;
             ordered.lost &= !this;
@@ -154,57 +150,11 @@ impl Made {
     }
 }
 
-/// Finds the server of a node.
-pub(crate) async fn find(cloud: &dyn Images, node: &NodeId) -> Result<Option<Server>, Failure> {
-    Ok(cloud.servers().await?.into_iter().find(|server| server.node == *node))
-}
-
 async fn image_of(cloud: &dyn Images, of: &NodeId) -> Result<Option<ImageId>, Failure> {
     let images = cloud.images().await?;
     let found =
         images.into_iter().find(|image| image.properties.get(NODE).is_some_and(|node| *node == *of.as_str()));
     Ok(found.map(|image| image.id))
-}
-
-/// Looks again and again for what an order whose answer was lost may have made.
-async fn looking<T, F: Future<Output = Result<Option<T>, Failure>>>(look: impl Fn() -> F) -> Option<T> {
-    let until = Instant::now() + SHOWS;
-    loop {
-        match look().await {
-            Ok(Some(found)) => return Some(found),
-            Ok(None) | Err(_) if Instant::now() < until => sleep(PAUSE).await,
-            Ok(None) | Err(_) => return None,
-        }
-    }
-}
-
-/// Deletes a node's server and waits until it is gone; says which one stays where that fails.
-pub(crate) async fn delete_server(cloud: &dyn Images, node: &NodeId, lost: bool) -> Result<(), String> {
-    let until = Instant::now() + if lost { SHOWS } else { DELETES };
-    let mut why = Failure::transient("it does not go away");
-    let mut seen: Option<ServerId> = None;
-    loop {
-        match find(cloud, node).await {
-            Ok(Some(server)) => {
-                if let Err(failure) = cloud.delete(&server.id).await
-                    && failure.kind != FailureKind::NotFound
-                {
-                    why = failure;
-                }
-                seen = Some(server.id);
-            }
-            // A lost order may still show.
-            Ok(None) if !lost || seen.is_some() => return Ok(()),
-            Ok(None) if Instant::now() >= until => return Ok(()),
-            Ok(None) => {}
-            Err(failure) => why = failure,
-        }
-        if Instant::now() >= until && (seen.is_none() || Instant::now() >= until + DELETES) {
-            let id = seen.map_or_else(|| node.to_string(), |id| id.to_string());
-            return Err(format!("server {node} is still there: openstack server delete {id}: {why}"));
-        }
-        sleep(PAUSE).await;
-    }
 }
 
 async fn delete_image(cloud: &dyn Images, image: &Unproven) -> Result<(), String> {

@@ -6,6 +6,7 @@ mod base;
 mod build;
 mod cli;
 mod connect;
+mod done;
 mod image;
 mod made;
 mod node;
@@ -13,10 +14,7 @@ mod probe;
 mod progress;
 mod run;
 mod site;
-mod stop;
 mod tidy;
-mod trouble;
-mod watch;
 mod write;
 
 #[cfg(test)]

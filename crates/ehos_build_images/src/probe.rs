@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ehos_boot::{LOOK, Trouble, Watch, span};
 use ehos_cloud::ServerOrder;
 use ehos_cloudinit::{NodeFacts, Probe, ProbeMode, Secret, probe_part, read_probe};
 use ehos_condor::{Cluster, Domains, Pool, SleepJobs};
@@ -14,8 +15,6 @@ use tokio::time::{Instant, sleep};
 
 use crate::made::Made;
 use crate::site::{Order, Prober, Site};
-use crate::trouble::Trouble;
-use crate::watch::{LOOK, Watch, span};
 
 /// How long a probe's token is good for beyond the time-out.
 const MARGIN: Duration = Duration::from_mins(30);

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use ehos_boot::{Stop, Trouble, span};
 use ehos_config::{Config, Loaded};
 use ehos_model::PoolId;
 use ehos_terminal::{Sink, Verbosity, WRONG, aligned, colour, say, start_log};
@@ -18,11 +19,9 @@ use tokio::task::JoinSet;
 use crate::build::build;
 use crate::cli::Cli;
 use crate::connect;
+use crate::done::Done;
 use crate::progress::Bars;
 use crate::site::{Order, Site};
-use crate::stop::Stop;
-use crate::trouble::{Done, Trouble};
-use crate::watch::span;
 use crate::write::Writer;
 
 /// Exit status after Ctrl-C.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ehos_boot::{Stop, Trouble};
 use ehos_cloud::images::POOL;
 use ehos_cloud::{Cloud as _, Images as _, Properties, ServerOrder};
 use ehos_cloudinit::{EXECUTE_YAML, Recipe};
@@ -13,12 +14,11 @@ use ehos_sim::{EmbeddedCloud, EmbeddedCloudSettings, Health, World, WorldSetting
 use tempfile::TempDir;
 
 use crate::build::build;
+use crate::done::Done;
 use crate::image::{BASE_IMAGE, BASE_YAML, HTCONDOR, PROBED};
 use crate::node::Maker;
 use crate::progress::{Bars, Progress};
 use crate::site::{Base, Order, Prober, Site};
-use crate::stop::Stop;
-use crate::trouble::{Done, Trouble};
 use crate::write::Writer;
 
 const OURS: &str = "ours";

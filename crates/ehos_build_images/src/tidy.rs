@@ -5,13 +5,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ehos_boot::{Trouble, delete_server};
 use ehos_cloud::Image;
 use ehos_model::{FailureKind, ImageId, Role, Timestamp, elapsed};
 
 use crate::image::PROBED;
-use crate::made::{NODE, delete_server};
+use crate::made::NODE;
 use crate::site::{Order, Site};
-use crate::trouble::Trouble;
 
 /// From this age on nobody is building with it any more.
 const FORGOTTEN: Duration = Duration::from_hours(12);

@@ -9,11 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ehos_boot::Trouble;
 use ehos_config::{Config, Edit, write_back};
 use ehos_model::CloudName;
 use secrecy::SecretString;
-
-use crate::trouble::Trouble;
 
 /// Bytes of a password: 256 bits.
 const PASSWORD: usize = 32;

@@ -6,15 +6,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// The wish to end, as everybody who waits hears of it.
-#[derive(Clone)]
-pub(crate) struct Stop(watch::Receiver<bool>);
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
     /// Listens to SIGINT and SIGTERM from now on.
     ///
     /// # Errors
     /// Where the signals cannot be listened to.
-    pub(crate) fn on_signals() -> std::io::Result<Self> {
+    pub fn on_signals() -> std::io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (tell, stop) = watch::channel(false);
@@ -34,15 +34,15 @@ impl Stop {
         Ok(Self(stop))
     }
 
-    /// One that a test rings by hand.
-    #[cfg(test)]
-    pub(crate) fn by_hand() -> (watch::Sender<bool>, Self) {
+    /// Makes one that is rung by hand.
+    #[must_use]
+    pub fn by_hand() -> (watch::Sender<bool>, Self) {
         let (tell, stop) = watch::channel(false);
         (tell, Self(stop))
     }
 
     /// Ends when the end is wanted.
-    pub(crate) async fn wanted(&self) {
+    pub async fn wanted(&self) {
         let mut stop = self.0.clone();
         if stop.wait_for(|stop| *stop).await.is_err() {
             std::future::pending::<()>().await;

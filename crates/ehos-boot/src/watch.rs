@@ -4,16 +4,15 @@
 
 use std::time::Duration;
 
-use ehos_cloud::Images;
+use ehos_cloud::Cloud;
 use ehos_cloudinit::{Boot, read_console};
 use ehos_model::{FailureKind, NodeId, ServerId, ServerStatus};
 use tokio::time::{Instant, sleep};
 
-use crate::made::find;
-use crate::trouble::Trouble;
+use crate::{Trouble, find};
 
 /// Between two looks.
-pub(crate) const LOOK: Duration = Duration::from_secs(3);
+pub const LOOK: Duration = Duration::from_secs(3);
 
 /// How many lines of a console are read; the marks are at its end.
 const LINES: u32 = 2000;
@@ -22,15 +21,15 @@ const LINES: u32 = 2000;
 const MISSED: u32 = 3;
 
 /// A server under watch.
-pub(crate) struct Watch<'a> {
-    cloud: &'a dyn Images,
+pub struct Watch<'a> {
+    cloud: &'a dyn Cloud,
     node: &'a NodeId,
     server: &'a ServerId,
     /// What it is, for messages.
     what: &'static str,
     missed: u32,
     /// The last console that was read.
-    pub(crate) console: String,
+    pub console: String,
     /// Why there is no console.
     mute: Option<String>,
     /// Why the last call failed.
@@ -39,20 +38,16 @@ pub(crate) struct Watch<'a> {
 
 /// What one look has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub struct Seen {
     /// The server's state; `None` where the cloud did not tell.
-    pub(crate) status: Option<ServerStatus>,
+    pub status: Option<ServerStatus>,
     /// How far it says it is.
-    pub(crate) boot: Boot,
+    pub boot: Boot,
 }
 
 impl<'a> Watch<'a> {
-    pub(crate) fn new(
-        cloud: &'a dyn Images,
-        node: &'a NodeId,
-        server: &'a ServerId,
-        what: &'static str,
-    ) -> Self {
+    /// Watches the server of a node; `what` names it in messages.
+    pub fn new(cloud: &'a dyn Cloud, node: &'a NodeId, server: &'a ServerId, what: &'static str) -> Self {
         Self { cloud, node, server, what, missed: 0, console: String::new(), mute: None, trouble: None }
     }
 
@@ -60,7 +55,7 @@ impl<'a> Watch<'a> {
     ///
     /// # Errors
     /// Where the server is gone, in ERROR, or says itself that it has failed.
-    pub(crate) async fn look(&mut self) -> Result<Seen, Trouble> {
+    pub async fn look(&mut self) -> Result<Seen, Trouble> {
         let status = self.status().await?;
         self.read().await;
         if status == Some(ServerStatus::Error) {
@@ -112,12 +107,12 @@ impl<'a> Watch<'a> {
     }
 
     /// Says what is wrong with the server, with its console.
-    pub(crate) fn trouble(&self, what: &str) -> Trouble {
+    pub fn trouble(&self, what: &str) -> Trouble {
         Trouble::new(format!("{} {} {what}", self.what, self.node)).with_console(&self.console)
     }
 
     /// Says that the time is over, and all that is known of why.
-    pub(crate) fn too_late(&self, after: Duration, expected: &str) -> Trouble {
+    pub fn too_late(&self, after: Duration, expected: &str) -> Trouble {
         let mut why = format!("did not say within {} {expected}", span(after));
         if let Some(mute) = &self.mute {
             why = format!("{why}: its console log cannot be read ({mute})");
@@ -131,7 +126,7 @@ impl<'a> Watch<'a> {
     ///
     /// # Errors
     /// As [`Self::look`], what `decide` says, and when the time is over.
-    pub(crate) async fn until<T>(
+    pub async fn until<T>(
         &mut self,
         limit: Duration,
         expected: &str,
@@ -152,7 +147,7 @@ impl<'a> Watch<'a> {
 }
 
 /// Writes a time in minutes and seconds.
-pub(crate) fn span(time: Duration) -> String {
+pub fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     match (seconds / 60, seconds % 60) {
         (0, seconds) => format!("{seconds} s"),
