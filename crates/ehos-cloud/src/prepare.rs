@@ -14,6 +14,7 @@ use crate::{Cloud, Image};
 
 /// A network (*Neutron `networks`*).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "Neutron tells of them one by one")]
 pub struct Network {
     /// *`id`*.
     pub id: String,
@@ -74,6 +75,8 @@ pub struct SecurityGroup {
 pub struct FoundRule {
     /// *`id`*.
     pub id: String,
+    /// We have added it: it carries our pool's id.
+    pub ours: bool,
     /// What it lets in.
     pub rule: Rule,
 }
@@ -162,6 +165,8 @@ pub enum ResourceKind {
     Volume,
     /// An image.
     Image,
+    /// A rule that we have added to a security group of others.
+    SecurityGroupRule,
     /// A security group.
     SecurityGroup,
     /// A keypair.
@@ -177,6 +182,7 @@ impl ResourceKind {
             Self::FloatingIp => "floating IP",
             Self::Volume => "volume",
             Self::Image => "image",
+            Self::SecurityGroupRule => "security group rule",
             Self::SecurityGroup => "security group",
             Self::KeyPair => "keypair",
         }
@@ -190,7 +196,7 @@ pub struct Resource {
     pub kind: ResourceKind,
     /// Its id; of a keypair its name.
     pub id: String,
-    /// Its name; of a floating IP the address.
+    /// Its name; of a floating IP the address, of a rule its group and what it lets in.
     pub name: String,
 }
 
@@ -244,10 +250,10 @@ pub trait Prepare: Cloud {
     /// `NotFound` where the group is gone, `Quota`.
     async fn add_rule(&self, group: &SecurityGroup, rule: &Rule) -> Result<(), Failure>;
 
-    /// Takes a rule out of a group of ours; one that is gone already is no failure.
+    /// Takes a rule out of a group; one that is gone already is no failure.
     ///
     /// # Errors
-    /// `Rejected` where the group is not ours.
+    /// `Rejected` where neither the group nor the rule is ours.
     async fn remove_rule(&self, group: &SecurityGroup, rule: &FoundRule) -> Result<(), Failure>;
 
     /// Lists our user's keypairs.
