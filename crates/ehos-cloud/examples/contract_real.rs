@@ -1,13 +1,14 @@
 //! Runs the contract suite against a real cloud, named by the usual `OS_*` variables, and prints how long calls take.
 //!
 //! Takes from the environment, too: `EHOS_FLAVOR`, `EHOS_IMAGE`, and, where wanted, `EHOS_NETWORK`, `EHOS_KEY`,
-//! `EHOS_SECURITY_GROUP`. It makes two servers and, with `EHOS_MEASURE=N`, N more one after another; all are deleted.
+//! `EHOS_SECURITY_GROUP`. It makes two servers and, with `EHOS_MEASURE=N`, N more one after another; with
+//! `EHOS_PREPARE=yes` also a security group, a keypair, a floating IP and a volume. All of it is deleted.
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 use std::env::var;
 use std::time::{Duration, Instant};
 
-use ehos_cloud::contract::{Terms, check, images};
+use ehos_cloud::contract::{Terms, check, images, prepare};
 use ehos_cloud::{Cloud, OpenStackCloud, ServerOrder};
 use ehos_model::{
     CloudAccess, Domain, Failure, FloatingIp, Interface, Login, NodeId, PoolId, Role, ServerSettings,
@@ -33,6 +34,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     if let Ok(base) = var("EHOS_IMAGE") {
         for rule in images::check(&cloud, &stranger, &terms, &base).await? {
+            println!("held: {rule}");
+        }
+    }
+    if var("EHOS_PREPARE").is_ok() {
+        // It removes all that the pool has, so the pool is nobody else's.
+        let (cloud, stranger) = (open(&terms.prefix)?, open(&format!("{}-2", terms.prefix))?);
+        for rule in prepare::check(&cloud, &stranger, &terms, &keys()).await? {
             println!("held: {rule}");
         }
     }
@@ -64,6 +72,13 @@ async fn measure(terms: &Terms, count: u32) -> Result<(), Box<dyn std::error::Er
         println!("delete {} ms", begun.elapsed().as_millis());
     }
     Ok(())
+}
+
+/// Two keys that nobody has the private halves of.
+fn keys() -> prepare::Keys {
+    let key =
+        |letter: &str| format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{} contract@here", letter.repeat(43));
+    prepare::Keys { one: key("A"), other: key("B") }
 }
 
 fn open(pool: &str) -> Result<OpenStackCloud, Box<dyn std::error::Error>> {

@@ -4,6 +4,7 @@
 //! when a check fails.
 
 pub mod images;
+pub mod prepare;
 
 use std::time::{Duration, Instant};
 

@@ -26,7 +26,11 @@ pub(super) enum Service {
     Compute,
     Image,
     Network,
+    Volume,
 }
+
+/// What catalogues call Cinder, the official word first.
+const VOLUME_TYPES: [&str; 4] = ["block-storage", "volumev3", "block-store", "volume"];
 
 impl ServiceType for Service {
     fn catalog_type(&self) -> &'static str {
@@ -34,6 +38,7 @@ impl ServiceType for Service {
             Self::Compute => "compute",
             Self::Image => "image",
             Self::Network => "network",
+            Self::Volume => VOLUME_TYPES[0],
         }
     }
 
@@ -73,6 +78,9 @@ impl Connection {
     /// a proxy.
     pub(super) async fn base(&self, service: Service, access: &CloudAccess) -> Result<Url, Failure> {
         let interface = keystone::interface(access.interface).to_string();
+        if service == Service::Volume {
+            return self.volumes(&interface, access);
+        }
         let mut url = self.token.endpoint(service.catalog_type(), &interface, access.region.as_deref())?;
         let versioned = url.path().split('/').any(|part| part.starts_with("v2"));
         match service {
@@ -83,10 +91,46 @@ impl Connection {
                 return found.map_err(|error| keystone::session_failure(&error));
             }
             Service::Image => url.path_segments_mut().map(|mut path| _ = path.pop_if_empty().push("v2")),
-            Service::Network => url.path_segments_mut().map(|mut path| _ = path.pop_if_empty().push("v2.0")),
+            Service::Network | Service::Volume => {
+                url.path_segments_mut().map(|mut path| _ = path.pop_if_empty().push("v2.0"))
+            }
         }
         .map_err(|()| Failure::rejected(format!("the catalogue's address {url} cannot be used")))?;
         Ok(url)
+    }
+
+    /// Tells whether the catalogue has Cinder, in a version that is spoken today.
+    pub(super) fn has_volumes(&self, access: &CloudAccess) -> bool {
+        self.volumes(&keystone::interface(access.interface).to_string(), access).is_ok()
+    }
+
+    /// Finds Cinder's third version by any of its names: the old ones may lead to versions long gone.
+    fn volumes(&self, interface: &str, access: &CloudAccess) -> Result<Url, Failure> {
+        let mut refused = None;
+        for kind in VOLUME_TYPES.into_iter().filter(|kind| self.token.has(kind)) {
+            let mut url = match self.token.endpoint(kind, interface, access.region.as_deref()) {
+                Ok(url) => url,
+                Err(failure) => {
+                    refused = refused.or(Some(failure));
+                    continue;
+                }
+            };
+            let version = url.path_segments().and_then(|mut parts| parts.find_map(version));
+            match (version, self.token.project()) {
+                (Some(3), _) => return Ok(url),
+                (None, Some(project)) => {
+                    if let Ok(mut path) = url.path_segments_mut() {
+                        path.pop_if_empty().extend(["v3", project]);
+                    }
+                    return Ok(url);
+                }
+                _ => (),
+            }
+        }
+        Err(refused.unwrap_or_else(|| {
+            let names = VOLUME_TYPES.join(", ");
+            Failure::rejected(format!("the cloud has no volumes: its catalogue has no Cinder v3 ({names})"))
+        }))
     }
 
     /// Agrees with Nova on a microversion, once a login; `None` where it has none.
@@ -102,6 +146,11 @@ impl Connection {
         };
         self.microversion.get_or_try_init(ask).await.map(Option::as_deref)
     }
+}
+
+/// Reads the version in a segment of an address, `v3` for example.
+fn version(segment: &str) -> Option<u32> {
+    segment.strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
 /// Makes the HTTP client of a cloud.

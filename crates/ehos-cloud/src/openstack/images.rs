@@ -84,7 +84,7 @@ fn pointer(key: &str) -> String {
 }
 
 /// Reads an image (*Glance `GET /v2/images/ID`*).
-fn read(entry: &Value) -> Result<Image, Failure> {
+pub(super) fn read(entry: &Value) -> Result<Image, Failure> {
     let Some(id) = word(&entry["id"]) else {
         return Err(Failure::rejected("the answer is not understood: an image has no id"));
     };

@@ -124,6 +124,11 @@ impl Token {
         self.project.as_deref()
     }
 
+    /// Tells whether the catalogue has a service of this type.
+    pub(super) fn has(&self, kind: &str) -> bool {
+        self.catalogue.iter().any(|service| service.kind == kind && !service.endpoints.is_empty())
+    }
+
     /// Finds a service's address in the catalogue.
     ///
     /// # Errors

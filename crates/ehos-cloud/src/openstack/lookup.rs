@@ -88,7 +88,7 @@ async fn when(
     if wanted.is_empty() { Ok(Vec::new()) } else { ask.await }
 }
 
-async fn list_flavors(transport: &Transport) -> Result<Vec<Value>, Failure> {
+pub(super) async fn list_flavors(transport: &Transport) -> Result<Vec<Value>, Failure> {
     let mut all = transport.list(Service::Compute, &["flavors", "detail"], "flavors", &[]).await?;
     // Older Novas keep the extra specs apart; without them a flavor merely has no GPUs.
     for flavor in all.iter_mut().filter(|flavor| flavor.get("extra_specs").is_none()) {
@@ -143,7 +143,7 @@ async fn list_security_groups(transport: &Transport) -> Result<Vec<Value>, Failu
     transport.list(Service::Network, &["security-groups"], "security_groups", &query).await
 }
 
-async fn list_keypairs(transport: &Transport) -> Result<Vec<Value>, Failure> {
+pub(super) async fn list_keypairs(transport: &Transport) -> Result<Vec<Value>, Failure> {
     let wrapped = transport.list(Service::Compute, &["os-keypairs"], "keypairs", &[]).await?;
     Ok(wrapped.into_iter().map(|mut entry| entry["keypair"].take()).collect())
 }

@@ -8,6 +8,7 @@ mod connection;
 mod images;
 mod keystone;
 mod lookup;
+mod prepare;
 mod transport;
 mod wire;
 

@@ -94,6 +94,14 @@ impl Transport {
         Ok(Arc::clone(&connection.token))
     }
 
+    /// Tells whether the cloud has volumes.
+    ///
+    /// # Errors
+    /// As [`Self::log_in`].
+    pub(super) async fn has_volumes(&self) -> Result<bool, Failure> {
+        Ok(self.connected(None).await?.has_volumes(&self.access))
+    }
+
     /// Sends a call and gives its answer, which is a success.
     ///
     /// # Errors
