@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its user")]
 
 mod bench;
+mod install;
 mod step;
 mod test;
 mod testbed;
@@ -43,6 +44,8 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Programs, templates, configuration and unit, under /usr/local or another prefix.
+    Install(install::Options),
     /// A measured promise: prints its table and whether the goal was held.
     Bench {
         /// Which one; all of them, one after the other, when none is named.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Testbed(verb) => testbed::run(&verb),
         Command::VmTest { keep } => vm_test::run(keep),
+        Command::Install(options) => install::run(&options),
         Command::Bench { name } => bench::run(name),
     };
     match done {

@@ -67,8 +67,13 @@ impl Hands {
     }
 }
 
-/// Carries out all steps and tells how each went, in the order of the plan.
-pub(crate) async fn execute(plan: &Plan, snapshot: &Snapshot, hands: &Hands) -> Vec<Outcome> {
+/// Carries out all steps and tells how each went, in the order of the plan; `ended` is called after each.
+pub(crate) async fn execute(
+    plan: &Plan,
+    snapshot: &Snapshot,
+    hands: &Hands,
+    ended: impl Fn(),
+) -> Vec<Outcome> {
     let mut limits: BTreeMap<Option<CloudName>, Arc<Semaphore>> = BTreeMap::new();
     let mut running = JoinSet::new();
     for (index, step) in plan.steps.iter().cloned().enumerate() {
@@ -86,8 +91,9 @@ pub(crate) async fn execute(plan: &Plan, snapshot: &Snapshot, hands: &Hands) -> 
         });
     }
     let mut outcomes: Vec<(usize, Outcome)> = Vec::with_capacity(plan.steps.len());
-    while let Some(ended) = running.join_next().await {
-        match ended {
+    while let Some(step) = running.join_next().await {
+        ended();
+        match step {
             Ok(outcome) => outcomes.push(outcome),
             Err(error) => log::error!("a step ended early, which is a fault in ehosd: {error}"),
         }

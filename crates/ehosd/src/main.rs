@@ -11,6 +11,7 @@ mod observe;
 mod report;
 mod run;
 mod state;
+mod systemd;
 mod table;
 mod tick;
 mod wake;

@@ -90,9 +90,26 @@ pub(crate) fn done(outcomes: &[Outcome]) {
     }
 }
 
+/// What systemd shows of the daemon: nodes, waiting jobs and what cannot be seen, by name alone; why is in the log.
+pub(crate) fn status(snapshot: &Snapshot, inventory: &Inventory) -> String {
+    let unseen = |(what, sight)| matches!(sight, Sight::Unknown(_)).then_some(what);
+    let blind: Vec<String> = sights(snapshot).filter_map(unseen).collect();
+    let blind =
+        if blind.is_empty() { String::new() } else { format!("; cannot be seen: {}", blind.join(", ")) };
+    format!("{}; {}{blind}", census(inventory), waiting(snapshot))
+}
+
 /// What was seen, in a line.
 fn summary(snapshot: &Snapshot, inventory: &Inventory) -> String {
-    let jobs = match snapshot.demand.seen() {
+    let slots = if snapshot.slots.seen().is_some() { "" } else { "; the slots are unknown" };
+    let clouds: Vec<String> =
+        snapshot.clouds.iter().map(|(name, view)| format!("{name}: {}", describe(view))).collect();
+    format!("{}; {}{slots}; {}", waiting(snapshot), census(inventory), clouds.join("; "))
+}
+
+/// Counts the jobs that wait: `12 jobs of 2 shapes wait`.
+fn waiting(snapshot: &Snapshot) -> String {
+    match snapshot.demand.seen() {
         None => "the queue is unknown".to_owned(),
         Some(demand) => {
             let idle: u64 = demand.iter().map(|group| group.idle).sum();
@@ -102,11 +119,7 @@ fn summary(snapshot: &Snapshot, inventory: &Inventory) -> String {
                 shapes => format!("{} of {shapes} shapes wait", jobs(idle)),
             }
         }
-    };
-    let slots = if snapshot.slots.seen().is_some() { "" } else { "; the slots are unknown" };
-    let clouds: Vec<String> =
-        snapshot.clouds.iter().map(|(name, view)| format!("{name}: {}", describe(view))).collect();
-    format!("{jobs}; {}{slots}; {}", census(inventory), clouds.join("; "))
+    }
 }
 
 /// Counts nodes by what they do: `4 nodes: 2 busy, 1 idle, 1 building`.
@@ -285,6 +298,9 @@ mod tests {
                 clouds: [("bergen".into(), view)].into(),
             };
             assert_eq!(unknown(&snapshot).collect::<Vec<_>>(), told);
+            let status = status(&snapshot, &Inventory::default());
+            let names = told.iter().filter_map(|line| line.split(':').next()).collect::<Vec<_>>().join(", ");
+            assert_eq!(status, format!("no node; no job waits; cannot be seen: {names}"));
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::cli::Cli;
 use crate::connect::Connections;
 use crate::report;
 use crate::state::{StateDir, read_memory};
+use crate::systemd::Systemd;
 use crate::table::Table;
 use crate::tick::Engine;
 use crate::wake::{Wake, Waker, stop_on_signals};
@@ -72,7 +73,9 @@ async fn work(
     if cli.dry_run {
         return dry_run(&config, connections).await;
     }
-    let stop = stop_on_signals(cli.run_for)?;
+    let systemd = Systemd::from_environment();
+    let ending = systemd.clone();
+    let stop = stop_on_signals(cli.run_for, move || ending.stopping())?;
     let state = StateDir::open(&config.daemon.state_dir)?;
     let world = connections.world.clone();
     let _beside = match &world {
@@ -83,7 +86,7 @@ async fn work(
     let engine = Engine::new(config.policy.clone(), connections.hands, memory);
     let waker = Waker::new(stop, [read, connections.files].concat())?;
     let files = cli.files;
-    let mut daemon = Daemon { engine, state, waker, config, files, refused: false, world, table };
+    let mut daemon = Daemon { engine, state, systemd, waker, config, files, refused: false, world, table };
     if cli.once {
         return Ok(daemon.once().await);
     }
@@ -112,6 +115,7 @@ fn memory(config: &Config) -> Memory {
 struct Daemon {
     engine: Engine,
     state: StateDir,
+    systemd: Systemd,
     waker: Waker,
     config: Config,
     /// The files of the command line, which name others.
@@ -125,7 +129,7 @@ struct Daemon {
 impl Daemon {
     /// Does one tick; fails where something could not be seen or done.
     async fn once(&mut self) -> ExitCode {
-        let Some(tick) = self.engine.tick(&self.state, self.waker.stopped()).await else {
+        let Some(tick) = self.engine.tick(&self.state, &self.systemd, self.waker.stopped()).await else {
             return ExitCode::FAILURE;
         };
         let failed = tick.outcomes.iter().any(|outcome| outcome.result.is_err());
@@ -144,18 +148,25 @@ impl Daemon {
             if self.config.clouds.len() == 1 { "" } else { "s" }
         );
         while !self.waker.stopping() {
-            let Some(tick) = self.engine.tick(&self.state, self.waker.stopped()).await else { break };
+            let tick = self.engine.tick(&self.state, &self.systemd, self.waker.stopped()).await;
+            let Some(tick) = tick else { break };
             let until =
                 Instant::now() + ehos_model::elapsed(Timestamp::now(), tick.next(&self.engine.policy));
             if let Some(table) = &mut self.table {
                 table.show(&tick, self.world.as_ref());
             }
             let pool = std::sync::Arc::clone(&self.engine.hands.pool);
-            let engine = &mut self.engine;
-            match self.waker.wait(until, || pool.queue_changed(), || engine.ask_ahead()).await {
+            let (engine, systemd) = (&mut self.engine, &self.systemd);
+            let wait =
+                self.waker.wait(until, || pool.queue_changed(), || engine.ask_ahead(), || systemd.alive());
+            match wait.await {
                 Wake::Queue => log::info!("the queue has changed"),
                 Wake::Time => {}
-                Wake::Reload => self.reload(),
+                Wake::Reload => {
+                    self.systemd.reloading();
+                    self.reload();
+                    self.systemd.reloaded(self.refused);
+                }
                 Wake::Stop => break,
             }
         }

@@ -11,6 +11,7 @@ use crate::execute::{Hands, execute};
 use crate::observe::Observer;
 use crate::report::{self, Report};
 use crate::state::StateDir;
+use crate::systemd::Systemd;
 
 /// All that one tick gave, for whoever shows it.
 pub(crate) struct Tick {
@@ -62,13 +63,19 @@ impl Engine {
     }
 
     /// Does one whole tick; none where the end is asked for before anything is done.
-    pub(crate) async fn tick(&mut self, state: &StateDir, stop: impl Future<Output = ()>) -> Option<Tick> {
+    pub(crate) async fn tick(
+        &mut self,
+        state: &StateDir,
+        systemd: &Systemd,
+        stop: impl Future<Output = ()>,
+    ) -> Option<Tick> {
         // Looking changes nothing, so nobody who wants to stop has to wait for a slow cloud.
         let (snapshot, inventory, mut plan) = tokio::select! {
             biased;
             seen = self.look() => seen,
             () = stop => return None,
         };
+        systemd.seen(report::status(&snapshot, &inventory));
         self.report.seen(&snapshot, &inventory);
         self.report.decided(&plan);
         self.report.noted(&plan.notes);
@@ -83,7 +90,7 @@ impl Engine {
             }
             Err(error) => log::warn!("{error:#}"),
         }
-        let outcomes = execute(&plan, &snapshot, &self.hands).await;
+        let outcomes = execute(&plan, &snapshot, &self.hands, || systemd.alive()).await;
         report::done(&outcomes);
         self.memory = std::mem::take(&mut self.memory).after(&outcomes);
         if !outcomes.is_empty()

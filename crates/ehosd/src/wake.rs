@@ -34,7 +34,12 @@ pub(crate) enum Wake {
 }
 
 /// Hears of SIGTERM, SIGINT and the end of `--run-for`; a second signal ends the process at once.
-pub(crate) fn stop_on_signals(run_for: Option<Duration>) -> std::io::Result<watch::Receiver<bool>> {
+///
+/// `asked` is called with the first.
+pub(crate) fn stop_on_signals(
+    run_for: Option<Duration>,
+    asked: impl Fn() + Send + 'static,
+) -> std::io::Result<watch::Receiver<bool>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (tell, stop) = watch::channel(false);
@@ -54,7 +59,9 @@ pub(crate) fn stop_on_signals(run_for: Option<Duration>) -> std::io::Result<watc
                 }
                 None => log::info!("the time of --run-for is over"),
             }
-            stopping = true;
+            if !std::mem::replace(&mut stopping, true) {
+                asked();
+            }
             tell.send_replace(true);
         }
     });
@@ -105,12 +112,13 @@ impl Waker {
     /// Waits for the next reason to tick, at the latest at `until`.
     ///
     /// `queue_changed` makes a future that ends when the queue changes; the batch window begins with the first, and
-    /// `begun` is called then.
+    /// `begun` is called then. `alive` is called every second.
     pub(crate) async fn wait<F: Future<Output = ()>>(
         &mut self,
         until: Instant,
         queue_changed: impl Fn() -> F,
         mut begun: impl FnMut(),
+        alive: impl Fn(),
     ) -> Wake {
         if self.stopping() {
             return Wake::Stop;
@@ -125,6 +133,7 @@ impl Waker {
                 () = self::until(batch_end) => return Wake::Queue,
                 () = sleep_until(self.look) => {
                     self.look = Instant::now() + FILES;
+                    alive();
                     if self.files.changed() {
                         return Wake::Reload;
                     }
@@ -220,8 +229,9 @@ mod tests {
             let start = Instant::now();
             let (_tell, mut waker) = waker();
             let mut begun = 0;
-            let wake =
-                waker.wait(start + Duration::from_secs(30), queue(start, &changes), || begun += 1).await;
+            let wake = waker
+                .wait(start + Duration::from_secs(30), queue(start, &changes), || begun += 1, || {})
+                .await;
             assert_eq!((wake, begun), (Wake::Queue, 1), "{row}");
             assert_eq!(start.elapsed().as_millis(), Duration::from_secs_f64(woken_at).as_millis(), "{row}");
         }
@@ -231,7 +241,10 @@ mod tests {
     async fn nothing_happens_until_the_time_is_up() {
         let start = Instant::now();
         let (_tell, mut waker) = waker();
-        assert_eq!(waker.wait(start + Duration::from_secs(30), queue(start, &[]), || {}).await, Wake::Time);
+        assert_eq!(
+            waker.wait(start + Duration::from_secs(30), queue(start, &[]), || {}, || {}).await,
+            Wake::Time
+        );
         assert_eq!(start.elapsed().as_secs(), 30);
     }
 
@@ -242,7 +255,7 @@ mod tests {
         tell.send_replace(true);
         for _ in 0..2 {
             assert_eq!(
-                waker.wait(start + Duration::from_secs(30), queue(start, &[]), || {}).await,
+                waker.wait(start + Duration::from_secs(30), queue(start, &[]), || {}, || {}).await,
                 Wake::Stop
             );
         }
