@@ -97,6 +97,35 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// All of them, as they are spelled; of two spellings the old one.
+    pub(crate) const ALL: [(&'static str, BinaryOp); 21] = [
+        ("||", BinaryOp::Or),
+        ("&&", BinaryOp::And),
+        ("|", BinaryOp::BitOr),
+        ("^", BinaryOp::BitXor),
+        ("&", BinaryOp::BitAnd),
+        ("==", BinaryOp::Equal),
+        ("!=", BinaryOp::NotEqual),
+        ("=?=", BinaryOp::Is),
+        ("=!=", BinaryOp::Isnt),
+        ("<", BinaryOp::Less),
+        ("<=", BinaryOp::LessOrEqual),
+        (">", BinaryOp::Greater),
+        (">=", BinaryOp::GreaterOrEqual),
+        ("<<", BinaryOp::ShiftLeft),
+        (">>", BinaryOp::ShiftRight),
+        (">>>", BinaryOp::ShiftRightUnsigned),
+        ("+", BinaryOp::Add),
+        ("-", BinaryOp::Subtract),
+        ("*", BinaryOp::Multiply),
+        ("/", BinaryOp::Divide),
+        ("%", BinaryOp::Modulo),
+    ];
+
+    pub(crate) fn spelling(self) -> &'static str {
+        Self::ALL.iter().find(|(_, op)| *op == self).map_or("?", |(spelling, _)| spelling)
+    }
+
     /// Gives how tightly it binds; higher is tighter.
     pub(crate) fn precedence(self) -> u8 {
         use BinaryOp as B;

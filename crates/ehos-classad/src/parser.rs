@@ -153,7 +153,7 @@ impl<'a> Parser<'a> {
 
     fn operator(&self) -> Option<BinaryOp> {
         let Token::Symbol(symbol) = self.token else { return None };
-        BINARY.iter().find(|(spelling, _)| *spelling == symbol).map(|(_, op)| *op)
+        BinaryOp::ALL.iter().find(|(spelling, _)| *spelling == symbol).map(|(_, op)| *op)
     }
 
     fn unary(&mut self) -> Parsed<Expr> {
@@ -237,27 +237,3 @@ impl<'a> Parser<'a> {
         Ok((name, self.expression()?))
     }
 }
-
-const BINARY: [(&str, BinaryOp); 21] = [
-    ("||", BinaryOp::Or),
-    ("&&", BinaryOp::And),
-    ("|", BinaryOp::BitOr),
-    ("^", BinaryOp::BitXor),
-    ("&", BinaryOp::BitAnd),
-    ("==", BinaryOp::Equal),
-    ("!=", BinaryOp::NotEqual),
-    ("=?=", BinaryOp::Is),
-    ("=!=", BinaryOp::Isnt),
-    ("<", BinaryOp::Less),
-    ("<=", BinaryOp::LessOrEqual),
-    (">", BinaryOp::Greater),
-    (">=", BinaryOp::GreaterOrEqual),
-    ("<<", BinaryOp::ShiftLeft),
-    (">>", BinaryOp::ShiftRight),
-    (">>>", BinaryOp::ShiftRightUnsigned),
-    ("+", BinaryOp::Add),
-    ("-", BinaryOp::Subtract),
-    ("*", BinaryOp::Multiply),
-    ("/", BinaryOp::Divide),
-    ("%", BinaryOp::Modulo),
-];

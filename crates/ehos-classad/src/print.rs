@@ -91,31 +91,10 @@ impl<W: Write> Printer<'_, W> {
     }
 
     fn binary_text(&self, op: BinaryOp) -> &'static str {
-        use BinaryOp as B;
         match op {
-            B::Or => "||",
-            B::And => "&&",
-            B::BitOr => "|",
-            B::BitXor => "^",
-            B::BitAnd => "&",
-            B::Equal => "==",
-            B::NotEqual => "!=",
-            B::Is if self.form == Form::Old => "=?=",
-            B::Is => "is",
-            B::Isnt if self.form == Form::Old => "=!=",
-            B::Isnt => "isnt",
-            B::Less => "<",
-            B::LessOrEqual => "<=",
-            B::Greater => ">",
-            B::GreaterOrEqual => ">=",
-            B::ShiftLeft => "<<",
-            B::ShiftRight => ">>",
-            B::ShiftRightUnsigned => ">>>",
-            B::Add => "+",
-            B::Subtract => "-",
-            B::Multiply => "*",
-            B::Divide => "/",
-            B::Modulo => "%",
+            BinaryOp::Is if self.form != Form::Old => "is",
+            BinaryOp::Isnt if self.form != Form::Old => "isnt",
+            other => other.spelling(),
         }
     }
 

@@ -61,10 +61,8 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 impl Civil {
     /// Gives seconds since 1970, of UTC.
     fn seconds(self) -> i64 {
-        days_from_civil(self.year, self.month, self.day) * DAY
-            + self.hour * 3_600
-            + self.minute * 60
-            + self.second
+        let day = days_from_civil(self.year, self.month, self.day).saturating_mul(DAY);
+        day.saturating_add(self.hour * 3_600 + self.minute * 60 + self.second)
     }
 
     /// From Sunday, 0.

@@ -274,3 +274,54 @@ fn equal_contexts_give_equal_values() {
     let Some(Value::Int(int)) = all(3).into_iter().next() else { panic!("an integer") };
     assert!((0..1_000).contains(&int));
 }
+
+#[test]
+fn numbers_at_the_ends_of_their_range_do_not_overflow() {
+    let ends = [
+        "9223372036854775807",
+        "-9223372036854775808",
+        "2147483648",
+        "1e308",
+        "-1e308",
+        "1e400",
+        "real(\"NaN\")",
+    ];
+    let forms = [
+        "formatTime([Year = N; Month = N; Day = N; Hours = N; Minutes = N; Seconds = N], \"%c %s %V %G %U %W %j %y %C\")",
+        "formatTime(N, \"%c %s %V %G %U %W %j %y %C\")",
+        "splitTime(N)",
+        "splitTime(relTime(N))",
+        "string(absTime(N, N))",
+        "string(absTime(N, 2147483647))",
+        "absTime(N) - absTime(-1)",
+        "absTime(N) + relTime(N)",
+        "absTime(N) - relTime(N)",
+        "string(relTime(N) * N)",
+        "getYear(absTime(N)) + getDays(relTime(N)) + getSeconds(relTime(N)) + getDayOfYear(absTime(N))",
+        "interval(N)",
+        "quantize(N, N) + quantize(N, -1) + quantize(-1, N) + quantize(N, {N, -1, 0})",
+        "pow(N, N) + pow(N, -N)",
+        "floor(N) + ceiling(N) + round(N) + int(N)",
+        "substr(\"abc\", N, N)",
+        "{1}[N]",
+        "N / -1",
+        "N % -1",
+        "-(N) - N * N",
+        "1 << N",
+        "-1 >> N",
+        "-1 >>> N",
+        "random(N)",
+        "sum({N, N}) + avg({N, N}) + max({N, N})",
+        "dayTime() + timezoneOffset()",
+        "versioncmp(N, strcat(N, \"0\"))",
+    ];
+    for form in forms {
+        for end in ends {
+            let expr: Expr = form.replace('N', end).parse().unwrap_or_else(|error| panic!("{form}: {error}"));
+            for now in [0, i64::MIN, i64::MAX] {
+                let context = Context::new(now).utc_offset(i32::MIN);
+                let _ = (context.evaluate(&expr).to_string(), Context::new(now).evaluate(&expr).to_string());
+            }
+        }
+    }
+}

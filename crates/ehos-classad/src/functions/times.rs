@@ -4,7 +4,7 @@
 
 use super::Args;
 use crate::eval::Evaluator;
-use crate::number::{int_to_real, real_to_int};
+use crate::number::{int_to_real, low_half, real_to_int};
 use crate::time::{Civil, civil, clock, format_time};
 use crate::{AbsTime, Ad, Value};
 
@@ -195,7 +195,8 @@ pub(super) fn format(evaluator: Eval<'_, '_>, args: &Args<'_>) -> Value {
             Value::Ad(ad) => {
                 let mut part = |name: &str, missing: i64| {
                     let expr = ad.ad().get(name).cloned();
-                    expr.and_then(|expr| evaluator.eval(&expr, Some(&ad.0)).as_int()).unwrap_or(missing)
+                    let part = expr.and_then(|expr| evaluator.eval(&expr, Some(&ad.0)).as_int());
+                    part.map_or(missing, low_half)
                 };
                 Civil {
                     year: part("Year", 1900),
