@@ -3,12 +3,14 @@
 //! Deliberately knows nothing of pools and clouds.
 
 mod logging;
+mod progress;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 pub use logging::{DECISION, Sink, Verbosity, start_log};
+pub use progress::{Bars, Progress};
 
 /// Exit status where the command line or the configuration is wrong.
 pub const WRONG: u8 = 2;

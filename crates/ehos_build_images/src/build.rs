@@ -7,10 +7,10 @@ use std::time::Duration;
 use ehos_boot::{Stop, Trouble};
 use ehos_cloud::Image;
 use ehos_model::{CloudOffer, Flavor, Mebibytes};
+use ehos_terminal::Progress;
 
 use crate::done::Done;
 use crate::made::Made;
-use crate::progress::Progress;
 use crate::site::{Order, Prober, Site};
 use crate::{base, image, probe, tidy};
 

@@ -11,7 +11,6 @@ mod image;
 mod made;
 mod node;
 mod probe;
-mod progress;
 mod run;
 mod site;
 mod tidy;

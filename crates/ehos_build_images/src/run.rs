@@ -12,15 +12,14 @@ use anyhow::{Context as _, bail};
 use ehos_boot::{Stop, Trouble, span};
 use ehos_config::{Config, Loaded};
 use ehos_model::PoolId;
-use ehos_terminal::{Sink, Verbosity, WRONG, aligned, colour, say, start_log};
+use ehos_terminal::{Bars, Sink, Verbosity, WRONG, aligned, colour, say, start_log};
 use indicatif::MultiProgress;
 use tokio::task::JoinSet;
 
-use crate::build::build;
+use crate::build::{STEPS, build};
 use crate::cli::Cli;
 use crate::connect;
 use crate::done::Done;
-use crate::progress::Bars;
 use crate::site::{Order, Site};
 use crate::write::Writer;
 
@@ -95,7 +94,7 @@ async fn work(
     let stop = Stop::on_signals()?;
     let prober = connect::prober(config).await?;
     let order = connect::order(cli, config, ready.base, prober, ready.writer)?;
-    let bars = Bars::new(screen.clone(), ready.sites.iter().map(Site::name));
+    let bars = Bars::new(screen.clone(), ready.sites.iter().map(|site| site.name().as_str()));
     let rows = build_all(ready.sites, order, &bars, &stop).await;
     if let Some(screen) = screen {
         screen.clear()?;
@@ -108,7 +107,8 @@ async fn build_all(sites: Vec<Site>, order: Order, bars: &Bars, stop: &Stop) -> 
     let order = std::sync::Arc::new(order);
     let mut running = JoinSet::new();
     for (index, site) in sites.into_iter().enumerate() {
-        let (order, stop, progress) = (std::sync::Arc::clone(&order), stop.clone(), bars.add(site.name()));
+        let (order, stop, progress) =
+            (std::sync::Arc::clone(&order), stop.clone(), bars.add(site.name().as_str(), STEPS));
         running.spawn(async move {
             let begun = Instant::now();
             let result = build(&site, &order, &progress, &stop).await;

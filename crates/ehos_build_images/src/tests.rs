@@ -11,13 +11,13 @@ use ehos_cloudinit::{EXECUTE_YAML, Recipe};
 use ehos_condor::{Cluster, Pool as _};
 use ehos_model::{Allowance, CloudName, Failure, NodeId, Quota, Role, ServerStatus};
 use ehos_sim::{EmbeddedCloud, EmbeddedCloudSettings, Health, World, WorldSettings};
+use ehos_terminal::{Bars, Progress};
 use tempfile::TempDir;
 
 use crate::build::build;
 use crate::done::Done;
 use crate::image::{BASE_IMAGE, BASE_YAML, HTCONDOR, PROBED};
 use crate::node::Maker;
-use crate::progress::{Bars, Progress};
 use crate::site::{Base, Order, Prober, Site};
 use crate::write::Writer;
 
@@ -81,7 +81,7 @@ impl Bench {
     }
 
     fn progress(&self) -> Progress {
-        Bars::new(None, std::iter::once(&self.name())).add(&self.name())
+        Bars::new(None, std::iter::empty()).add("west", 6)
     }
 
     async fn build(&self) -> Result<Done, Trouble> {
