@@ -59,8 +59,9 @@ datasource_list: [ NoCloud, None ]
 apt: {preserve_sources_list: true}
 CFG
     echo '/dev/vda / ext4 defaults 0 1' >"$root/etc/fstab"
-    # Here services start, and nobody answers questions about names.
-    in_rootfs "$root" sh -c 'rm -f /usr/sbin/policy-rc.d /sbin/bed-init /etc/resolv.conf /etc/ssh/ssh_host_*
+    # Here services start; nobody answers questions about names; every server is somebody.
+    in_rootfs "$root" sh -c 'rm -f /usr/sbin/policy-rc.d /sbin/bed-init /etc/resolv.conf
+        rm -f /etc/ssh/ssh_host_* /var/lib/dbus/machine-id
         : >/etc/machine-id'
     cp "$root"/boot/vmlinuz-* "$GUEST.part/vmlinuz"
     cp "$root"/boot/initrd.img-* "$GUEST.part/initrd"
@@ -107,19 +108,23 @@ prepare_guest() { # NAME IP IMAGE CPUS MEM USERDATA KEY
     free=$(awk '/^MemAvailable/ {print int($2 / 2048)}' /proc/meminfo)
     [ "$mem" -le "$free" ] || mem=$free
     [ "$cpus" -le "$(nproc)" ] || cpus=$(nproc)
-    mkdir -p "$d/seed"; chmod 700 "$d/seed"
+    # What a node is told is in its seed, and then on its disk.
+    mkdir -p "$d/seed"; chmod 700 "$d"
     echo "$2" >"$d/ip"; echo guest >"$d/role"
     lay_disk "$from" "$d"
-    install -m 600 "$6" "$d/seed/user-data"
+    cp "$6" "$d/seed/user-data"
     printf 'instance-id: i-%s-%s\nlocal-hostname: %s\n' "$1" "$(date +%s)" "$1" >"$d/seed/meta-data"
     [ -z "$7" ] || printf 'public-keys: ["%s"]\n' "$7" >>"$d/seed/meta-data"
     cat >"$d/seed/network-config" <<N
 version: 1
 config: [{type: physical, name: eth0, subnets: [{type: static, address: $2/24}]}]
 N
-    in_tools genisoimage -quiet -rational-rock -joliet -volid cidata -output "$(inside "$d")/seed.iso" "$(inside "$d")/seed"
-    chmod 600 "$d/seed.iso"; rm -rf "$d/seed"
-    printf 'cpus=%s mem=%s mac=52:54:00:%02x:%02x:%02x\n' "$cpus" "$mem" $((RANDOM % 256)) $((RANDOM % 256)) $((RANDOM % 256)) >"$d/guest"
+    in_tools genisoimage -quiet -rational-rock -joliet -volid cidata -output "$(inside "$d")/seed.iso" \
+        "$(inside "$d")/seed"
+    rm -rf "$d/seed"
+    # Unique in its network, as the address is.
+    printf 'cpus=%s mem=%s mac=%s\n' "$cpus" "$mem" \
+        "$(printf '52:54:%02x:%02x:%02x:%02x' ${2//./ })" >"$d/guest"
 }
 
 plug_guest() { # NAME : its cable ends in a tap device
@@ -132,11 +137,12 @@ plug_guest() { # NAME : its cable ends in a tap device
     ip -n "$ns" link set cable up
 }
 
-press_button() { in_tools python3 /mnt/qmp "$(inside "$VMS/$1/qmp")" powerdown; }
+# It may be about to end by itself.
+press_button() { in_tools python3 /mnt/qmp "$(inside "$VMS/$1/qmp")" powerdown || say "$1 has no power button"; }
 
 guest_snapshot() { # NAME FOLDER [IMAGE] : as node-snapshot
     local to=$2 d=$VMS/$1
-    rm -rf "$to.part"; mkdir -p "$to.part"
+    rm -rf "$to.part"; mkdir -p "$to.part"; chmod 700 "$to.part"
     if [ -z "$1" ]; then
         lay_disk "$(guest_image "$3")" "$to.part"
     else

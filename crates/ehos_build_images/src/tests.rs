@@ -80,13 +80,13 @@ impl Bench {
         self.cloud.name().clone()
     }
 
-    fn progress(&self) -> Progress {
+    fn progress() -> Progress {
         Bars::new(None, std::iter::empty()).add("west", 6)
     }
 
     async fn build(&self) -> Result<Done, Trouble> {
         let (_tell, stop) = Stop::by_hand();
-        build(&self.site, &self.order, &self.progress(), &stop).await
+        build(&self.site, &self.order, &Self::progress(), &stop).await
     }
 
     fn file(&self) -> PathBuf {
@@ -323,7 +323,7 @@ async fn an_interruption_at_any_moment_leaves_nothing() {
         let bench = Bench::new();
         let before = bench.text();
         let (tell, stop) = Stop::by_hand();
-        let progress = bench.progress();
+        let progress = Bench::progress();
         let ring = async {
             tokio::time::sleep(Duration::from_secs(second)).await;
             tell.send_replace(true);
