@@ -139,6 +139,11 @@ impl State {
         })
     }
 
+    /// Lists the images that were made in a cloud, the newest first.
+    pub(crate) fn all_images(&self, cloud: &CloudName) -> Vec<Image> {
+        self.image_ids(cloud).iter().filter_map(|id| self.image(cloud, id).ok()).collect()
+    }
+
     fn image_ids(&self, cloud: &CloudName) -> Vec<ImageId> {
         let mut here: Vec<_> = self.images.iter().filter(|(_, image)| image.cloud == *cloud).collect();
         here.sort_by(|a, b| b.1.created.cmp(&a.1.created).then(b.0.cmp(a.0)));
@@ -166,9 +171,8 @@ impl Images for EmbeddedCloud {
                 properties: Properties::new(),
             });
         }
-        let all = state.image_ids(&self.name);
-        let images = all.iter().filter_map(|id| state.image(&self.name, id).ok());
-        images
+        let all = state.all_images(&self.name);
+        all.into_iter()
             .filter(|image| image.status == ImageStatus::Active)
             .find(|image| image.id.as_str() == wanted || image.name == wanted)
             .ok_or_else(|| missing("image", wanted))
@@ -177,9 +181,9 @@ impl Images for EmbeddedCloud {
     async fn images(&self) -> Result<Vec<Image>, Failure> {
         self.call().await?;
         let state = self.world.state();
-        let all = state.image_ids(&self.name);
-        let images = all.iter().filter_map(|id| state.image(&self.name, id).ok());
-        Ok(images
+        let all = state.all_images(&self.name);
+        Ok(all
+            .into_iter()
             .filter(|image| image.properties.get(POOL).is_some_and(|pool| *pool == *self.pool.as_str()))
             .collect())
     }

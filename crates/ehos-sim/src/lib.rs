@@ -8,6 +8,7 @@ pub mod drive;
 mod faults;
 mod images;
 mod pool;
+mod prepare;
 mod queue;
 mod remote;
 mod servers;

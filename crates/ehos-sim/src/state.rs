@@ -10,6 +10,7 @@ use ehos_model::{CloudName, ImageId, Machine, ServerId, Slot, Timestamp};
 
 use crate::faults::{Health, NextServer};
 use crate::images::{ImageRecord, NextImage};
+use crate::prepare::Account;
 use crate::queue::{JobId, Queue};
 use crate::servers::{CloudState, Order, ServerRecord};
 use crate::settings::{EmbeddedCloudSettings, WorldSettings};
@@ -62,6 +63,8 @@ pub(crate) struct State {
     pub(crate) clouds: BTreeMap<CloudName, CloudState>,
     pub(crate) servers: BTreeMap<ServerId, ServerRecord>,
     pub(crate) images: BTreeMap<ImageId, ImageRecord>,
+    /// What else the clouds' accounts hold.
+    pub(crate) accounts: BTreeMap<CloudName, Account>,
     pub(crate) startds: BTreeMap<Machine, Startd>,
     /// What the collector knows, which lags behind what the startds are.
     pub(crate) ads: BTreeMap<Machine, Slot>,
@@ -83,6 +86,7 @@ impl State {
             clouds: BTreeMap::new(),
             servers: BTreeMap::new(),
             images: BTreeMap::new(),
+            accounts: BTreeMap::new(),
             startds: BTreeMap::new(),
             ads: BTreeMap::new(),
             collector_down: false,

@@ -43,6 +43,26 @@ async fn the_embedded_cloud_makes_images() {
     assert_eq!(world.stats().servers, 0, "the check leaves nothing behind");
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_account_of_an_embedded_cloud_is_made_ready() {
+    let world = World::new(WorldSettings::new(1));
+    let cloud = world.add_cloud(EmbeddedCloudSettings::new("west", PoolId::from("ours")));
+    let terms = ehos_cloud::contract::Terms {
+        flavor: "m1.small".into(),
+        prefix: "contract".to_owned(),
+        deadline: DEADLINE,
+        user_data: Vec::new().into(),
+    };
+    let keys = ehos_cloud::contract::prepare::Keys {
+        one: "ssh-ed25519 AAAA contract@here".to_owned(),
+        other: "ssh-ed25519 BBBB contract@here".to_owned(),
+    };
+    let stranger = cloud.seen_by(PoolId::from("theirs"));
+    let held = ehos_cloud::contract::prepare::check(&cloud, &stranger, &terms, &keys).await;
+    assert!(held.unwrap().len() >= 12);
+    assert_eq!(world.stats().servers, 0, "the check leaves nothing behind");
+}
+
 #[expect(clippy::unwrap_used, reason = "a helper of tests may panic as they do")]
 /// Boots the given image as a probe and gives the job that probes it time to run.
 async fn probed(world: &World, cloud: &ehos_sim::EmbeddedCloud, image: &str) -> (JobCounts, usize) {

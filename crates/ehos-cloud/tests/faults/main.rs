@@ -4,6 +4,8 @@
 mod fake;
 #[cfg(test)]
 mod images;
+#[cfg(test)]
+mod prepare;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
