@@ -10,11 +10,11 @@ use tokio::sync::watch;
 pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// Listens to SIGINT and SIGTERM from now on.
+    /// Listens to SIGINT and SIGTERM from now on; at the first, `words` are logged.
     ///
     /// # Errors
     /// Where the signals cannot be listened to.
-    pub fn on_signals() -> std::io::Result<Self> {
+    pub fn on_signals(words: &'static str) -> std::io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (tell, stop) = watch::channel(false);
@@ -27,7 +27,7 @@ impl Stop {
                 if round > 0 {
                     std::process::exit(128 + number);
                 }
-                log::warn!("interrupted: deleting what was made; once more ends at once and leaves it");
+                log::warn!("{words}");
                 tell.send_replace(true);
             }
         });

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ehos_boot::{Stop, Trouble};
 use ehos_cloud::Image;
+use ehos_config::Edit;
 use ehos_model::{CloudOffer, Flavor, Mebibytes};
 use ehos_terminal::Progress;
 
@@ -91,7 +92,7 @@ async fn steps(site: &Site, order: &Order, progress: &Progress, made: &mut Made)
     made.proven();
 
     progress.step("writes the id into the configuration");
-    order.writer.image(site.name(), id.as_str())?;
+    write(site, order, id.as_str())?;
     tidy::old_images(site, order, &id).await;
     Ok(Done::Built { image: id.to_string(), htcondor: ready.htcondor })
 }
@@ -106,8 +107,19 @@ fn take(site: &Site, order: &Order, image: &Image) -> Result<Done, Trouble> {
     if order.dry_run {
         return Ok(Done::Would(format!("write the id of the good image {id} into the configuration")));
     }
-    order.writer.image(site.name(), &id)?;
+    write(site, order, &id)?;
     Ok(Done::Found { image: id })
+}
+
+/// Writes the id of the cloud's image into the configuration.
+fn write(site: &Site, order: &Order, id: &str) -> Result<(), Trouble> {
+    let cloud = site.name();
+    order.writer.write(&[Edit::cloud(cloud.as_str(), "image", id)]).map_err(|error| {
+        Trouble::new(format!(
+            "the image {id} is good, but its id cannot be written: {error:#}; write `image: {id}` below clouds.{cloud} \
+             yourself"
+        ))
+    })
 }
 
 /// Chooses the first configured flavor that the base image fits on.

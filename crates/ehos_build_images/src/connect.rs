@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
+use ehos_boot::Writer;
 use ehos_cloud::OpenStackCloud;
 use ehos_cloudinit::{Kind, Recipe, Template, find_template, fingerprint, pack};
 use ehos_condor::{CondorPool, CondorSettings, Pool};
@@ -17,7 +18,6 @@ use crate::cli::Cli;
 use crate::node::Maker;
 use crate::probe::pool_is_up;
 use crate::site::{Base, Order, Prober, Site};
-use crate::write::Writer;
 
 /// The clean-up's word, which a base.yaml that cleans up says.
 const CLEANS: &str = "ehos-clean";

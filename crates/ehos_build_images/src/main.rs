@@ -14,7 +14,6 @@ mod probe;
 mod run;
 mod site;
 mod tidy;
-mod write;
 
 #[cfg(test)]
 mod tests;

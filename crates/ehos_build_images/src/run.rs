@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use ehos_boot::{Stop, Trouble, span};
+use ehos_boot::{Stop, Trouble, Writer, span};
 use ehos_config::{Config, Loaded};
 use ehos_model::PoolId;
 use ehos_terminal::{Bars, Sink, Verbosity, WRONG, aligned, colour, say, start_log};
@@ -21,7 +21,6 @@ use crate::cli::Cli;
 use crate::connect;
 use crate::done::Done;
 use crate::site::{Order, Site};
-use crate::write::Writer;
 
 /// Exit status after Ctrl-C.
 const INTERRUPTED: u8 = 130;
@@ -91,7 +90,7 @@ async fn work(
     ready: Ready,
     screen: Option<MultiProgress>,
 ) -> anyhow::Result<ExitCode> {
-    let stop = Stop::on_signals()?;
+    let stop = Stop::on_signals("interrupted: deleting what was made; once more ends at once and leaves it")?;
     let prober = connect::prober(config).await?;
     let order = connect::order(cli, config, ready.base, prober, ready.writer)?;
     let bars = Bars::new(screen.clone(), ready.sites.iter().map(|site| site.name().as_str()));

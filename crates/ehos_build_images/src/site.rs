@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ehos_boot::Writer;
 use ehos_cloud::Images;
 use ehos_cloudinit::Recipe;
 use ehos_condor::Pool;
@@ -12,7 +13,6 @@ use ehos_model::{CloudName, PoolId};
 use secrecy::SecretSlice;
 
 use crate::node::Maker;
-use crate::write::Writer;
 
 /// One cloud in which an image is wanted.
 pub(crate) struct Site {

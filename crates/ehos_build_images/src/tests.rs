@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ehos_boot::{Stop, Trouble};
+use ehos_boot::{Stop, Trouble, Writer};
 use ehos_cloud::images::POOL;
 use ehos_cloud::{Cloud as _, Images as _, Properties, ServerOrder};
 use ehos_cloudinit::{EXECUTE_YAML, Recipe};
@@ -19,7 +19,6 @@ use crate::done::Done;
 use crate::image::{BASE_IMAGE, BASE_YAML, HTCONDOR, PROBED};
 use crate::node::Maker;
 use crate::site::{Base, Order, Prober, Site};
-use crate::write::Writer;
 
 const OURS: &str = "ours";
 

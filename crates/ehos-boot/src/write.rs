@@ -1,4 +1,4 @@
-//! Writes into the configuration: the images' ids, and the pool's name and password where it has none.
+//! Writes into the configuration what programs find out, and the pool's name and password where it has none.
 //!
 //! Deliberately one value at a time, as soon as it is known: a later failure takes no earlier success away.
 
@@ -9,32 +9,23 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ehos_boot::Trouble;
 use ehos_config::{Config, Edit, write_back};
-use ehos_model::CloudName;
 use secrecy::SecretString;
 
 /// Bytes of a password: 256 bits.
 const PASSWORD: usize = 32;
 
-/// The files of the configuration, written by one cloud at a time.
-pub(crate) struct Writer {
+/// The files of the configuration, written by one at a time.
+#[derive(Debug)]
+pub struct Writer {
     files: Mutex<Vec<PathBuf>>,
 }
 
 impl Writer {
-    pub(crate) fn new(files: Vec<PathBuf>) -> Self {
+    /// Names the files, as given on the command line.
+    #[must_use]
+    pub fn new(files: Vec<PathBuf>) -> Self {
         Self { files: Mutex::new(files) }
-    }
-
-    /// Writes the id of a cloud's image.
-    pub(crate) fn image(&self, cloud: &CloudName, id: &str) -> Result<(), Trouble> {
-        self.write(&[Edit::cloud(cloud.as_str(), "image", id)]).map_err(|error| {
-            Trouble::new(format!(
-                "the image {id} is good, but its id cannot be written: {error:#}; write `image: {id}` below \
-                 clouds.{cloud} yourself"
-            ))
-        })
     }
 
     /// Writes what a pool needs and does not have yet: a name where it has none, a password of 256 bits where it has none.
@@ -42,7 +33,7 @@ impl Writer {
     ///
     /// # Errors
     /// Where the files cannot be written.
-    pub(crate) fn complete(&self, config: &Config) -> anyhow::Result<bool> {
+    pub fn complete(&self, config: &Config) -> anyhow::Result<bool> {
         let mut edits = Vec::new();
         if config.is_unnamed() {
             let dice: String = std::iter::repeat_with(fastrand::alphanumeric).take(8).collect();
@@ -57,7 +48,11 @@ impl Writer {
         Ok(!edits.is_empty())
     }
 
-    fn write(&self, edits: &[Edit]) -> anyhow::Result<()> {
+    /// Writes these values; another that writes at the same time waits.
+    ///
+    /// # Errors
+    /// Where the files cannot be written.
+    pub fn write(&self, edits: &[Edit]) -> anyhow::Result<()> {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         for written in write_back(&files, edits)? {
             let (file, key) = (written.file.display(), written.key);
