@@ -26,7 +26,8 @@ struct Cli {
     #[arg(long, conflicts_with = "init")]
     prepare: bool,
 
-    /// The public key to log in to nodes with; without it, ~/.ssh/id_ed25519.pub and the like
+    /// The public key to log in to nodes with; without it, your own of
+    /// `~/.ssh`, the ed25519 one first
     #[arg(long, value_name = "FILE.pub")]
     ssh_key: Option<PathBuf>,
 
@@ -35,7 +36,8 @@ struct Cli {
     external: Option<Vec<Cidr>>,
 
     /// Write a first configuration, to FILE or ehos.yaml, for the clouds of these keystone rc files or
-    /// entries clouds.yaml:NAME; passwords come from them, from $OS_PASSWORD or from the terminal
+    /// entries clouds.yaml:NAME; passwords come from them, from
+    /// `$OS_PASSWORD` or from the terminal
     #[arg(long, value_name = "KEYSTONE_RC", num_args = 1.., value_delimiter = ',')]
     init: Vec<Source>,
 
@@ -72,7 +74,9 @@ async fn begin(cli: &Cli) -> anyhow::Result<ExitCode> {
         let values = if one.choice.values.is_empty() { "-".to_owned() } else { one.choice.values.join(", ") };
         [one.cloud, one.key.to_owned(), values, one.choice.why]
     }));
-    aligned(&rows).iter().for_each(|line| say(line));
+    for line in aligned(&rows) {
+        say(&line);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -115,7 +119,9 @@ async fn make_ready(cli: &Cli) -> anyhow::Result<ExitCode> {
         }
     }
     ehos_config::write_back(&files, &edits(&config, &ready))?;
-    aligned(&rows).iter().for_each(|line| say(line));
+    for line in aligned(&rows) {
+        say(&line);
+    }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -2,17 +2,27 @@
 //!
 //! Deliberately asks nothing of an operator that the cloud can tell, and writes no file: [`edits`] says what to write.
 
+mod groups;
 pub mod key;
+mod keypair;
+mod networks;
 pub mod rules;
 
 use std::path::PathBuf;
 
 use ehos_cloud::Prepare;
-use ehos_cloud::prepare::{Cidr, KeyPair, Network, SecurityGroup};
+use ehos_cloud::prepare::Cidr;
 use ehos_config::{CloudSettings, Config, Edit};
 use ehos_model::{CloudName, Failure};
 
-use self::key::{KeyError, PublicKey};
+use self::groups::fill_groups;
+use self::key::KeyError;
+use self::keypair::{choose_key, take_key};
+use self::networks::choose_networks;
+pub use self::networks::only_network;
+
+/// Takes one result out of all.
+type Get = fn(&Prepared) -> Option<&String>;
 
 /// The most rules or networks that one line lists.
 const LISTED: usize = 8;
@@ -185,7 +195,7 @@ pub async fn prepare(
 #[must_use]
 pub fn edits(config: &Config, ready: &[(CloudName, Prepared)]) -> Vec<Edit> {
     let mut edits = Vec::new();
-    let values: [(&str, fn(&Prepared) -> Option<&String>); 3] = [
+    let values: [(&str, Get); 3] = [
         ("network", |ready| ready.network.as_ref()),
         ("security_groups", |ready| ready.security_group.as_ref()),
         ("key", |ready| ready.key.as_ref()),
@@ -206,209 +216,6 @@ pub fn edits(config: &Config, ready: &[(CloudName, Prepared)]) -> Vec<Edit> {
 
 fn during(what: &str, failure: Failure) -> PrepareError {
     PrepareError::Cloud { what: what.to_owned(), failure }
-}
-
-/// Finds the networks that are configured, or the only one that can be meant; the name is given where none is configured.
-fn choose_networks(
-    all: &[Network],
-    configured: &[String],
-) -> Result<(Vec<Step>, Option<String>), PrepareError> {
-    let step = |network: &Network, note: &str| Step {
-        what: "network",
-        name: called(&network.name, &network.id),
-        done: Done::Found,
-        note: note.to_owned(),
-    };
-    if configured.is_empty() {
-        let network = only_network(all)?;
-        let is_only = all.iter().filter(|one| one.name == network.name).count() == 1;
-        let name = if is_only { called(&network.name, &network.id) } else { network.id.clone() };
-        return Ok((vec![step(network, "the only one for nodes")], Some(name)));
-    }
-    let mut steps = Vec::new();
-    for name in configured {
-        let network = named("network", name, all, |one| (&*one.id, &*one.name))?;
-        let Some(network) = network else {
-            let there: Vec<_> = all.iter().filter(|one| one.is_usable()).map(|one| &*one.name).collect();
-            let hint = format!("it has for nodes: {}", list(&there));
-            return Err(PrepareError::Configured { what: "network", name: name.clone(), count: 0, hint });
-        };
-        let note = match network {
-            _ if !network.up => "it is switched off",
-            _ if network.subnets == 0 => "it has no subnet: servers get no address from it",
-            _ if network.external => "it leads out of the cloud: nodes can be reached from everywhere",
-            _ => "",
-        };
-        steps.push(step(network, note));
-    }
-    Ok((steps, None))
-}
-
-/// Finds the only network that nodes can be plugged into.
-///
-/// # Errors
-/// Where there is none, or several.
-pub fn only_network(all: &[Network]) -> Result<&Network, PrepareError> {
-    let usable: Vec<_> = all.iter().filter(|network| network.is_usable()).collect();
-    match &*usable {
-        [one] => Ok(one),
-        [] => Err(PrepareError::NoNetwork),
-        several => {
-            let names: Vec<_> = several.iter().map(|one| called(&one.name, &one.id)).collect();
-            Err(PrepareError::SeveralNetworks(list(&names)))
-        }
-    }
-}
-
-/// A keypair that is there, or is to be imported.
-enum Key {
-    There(String, String),
-    Import(String, PathBuf, PublicKey),
-}
-
-impl Key {
-    fn name(&self) -> &str {
-        match self {
-            Self::There(name, _) | Self::Import(name, ..) => name,
-        }
-    }
-}
-
-/// Decides which keypair servers get; makes nothing.
-fn choose_key(all: &[KeyPair], settings: &CloudSettings, options: &Options) -> Result<Key, PrepareError> {
-    let configured = settings.servers.key.clone();
-    let trusted = configured.is_some();
-    let name = configured.unwrap_or_else(|| format!("{}-key", settings.project_prefix));
-    let there = all.iter().find(|pair| pair.name == name);
-    let mine = match &options.ssh_key {
-        Some(path) => Some((path.clone(), PublicKey::read(path)?)),
-        // One that the operator has named, or that we have imported before, needs no file.
-        None if there.is_some_and(|pair| trusted || pair.ours) => None,
-        None => PublicKey::find(options.home.as_deref())?,
-    };
-    match (there, mine) {
-        (Some(pair), None) if trusted || pair.ours => Ok(Key::There(name, fingerprint(pair))),
-        (Some(pair), Some((_, key))) if pair.holds(&key.line) => Ok(Key::There(name, key.fingerprint)),
-        (Some(pair), Some((path, key))) => {
-            Err(PrepareError::OtherKey { name, there: fingerprint(pair), yours: key.fingerprint, path })
-        }
-        (None, Some((path, key))) => Ok(Key::Import(name, path, key)),
-        (_, None) => Err(PrepareError::NoKey),
-    }
-}
-
-fn fingerprint(pair: &KeyPair) -> String {
-    PublicKey::parse(&pair.public_key)
-        .map_or_else(|| "of a kind we do not know".to_owned(), |key| key.fingerprint)
-}
-
-async fn take_key(cloud: &dyn Prepare, key: Key) -> Result<Step, PrepareError> {
-    let (name, done, note) = match key {
-        Key::There(name, fingerprint) => (name, Done::Found, fingerprint),
-        Key::Import(name, path, key) => {
-            let imported = cloud.import_key(&name, &key.line).await;
-            imported.map_err(|failure| during(&format!("the keypair '{name}'"), failure))?;
-            (name, Done::Made, format!("{} of {}", key.fingerprint, path.display()))
-        }
-    };
-    Ok(Step { what: "key", name, done, note })
-}
-
-/// Finds or makes the groups and fills them; the name is given where none is configured.
-async fn fill_groups(
-    cloud: &dyn Prepare,
-    all: &[SecurityGroup],
-    settings: &CloudSettings,
-    options: &Options,
-) -> Result<(Vec<Step>, Option<String>), PrepareError> {
-    let configured = &settings.servers.security_groups;
-    let mut names = configured.clone();
-    if names.is_empty() {
-        names.push(settings.project_prefix.clone());
-    }
-    let (mut groups, mut steps) = (Vec::new(), Vec::new());
-    for name in &names {
-        // Where none is configured several may have our name: the cloud says which one is meant.
-        let found = match configured.is_empty() {
-            true => None,
-            false => named("security group", name, all, |one| (&*one.id, &*one.name))?,
-        };
-        let group = match found {
-            Some(group) => group.clone(),
-            None => make_group(cloud, name).await?,
-        };
-        let done = if all.iter().any(|one| one.id == group.id) { Done::Found } else { Done::Made };
-        steps.push(Step { what: "security group", name: group.name.clone(), done, note: String::new() });
-        groups.push(group);
-    }
-    // The rules go into a group of ours, if there is one.
-    let at = groups.iter().position(|group| group.ours).unwrap_or_default();
-    if let (Some(target), Some(step)) = (groups.get(at), steps.get_mut(at)) {
-        let wanted = rules::wanted(&target.id, options.external.as_deref());
-        let plan = rules::plan(&wanted, &groups, options.exact);
-        carry_out(cloud, &groups, target, &plan).await?;
-        if step.done == Done::Found && (!plan.add.is_empty() || !plan.remove.is_empty()) {
-            step.done = Done::Changed;
-        }
-        step.note = note(&plan, wanted.len());
-    }
-    let chosen = groups.first().map(|group| {
-        let twins = all.iter().filter(|one| one.name == group.name && one.id != group.id).count();
-        if twins == 0 { group.name.clone() } else { group.id.clone() }
-    });
-    Ok((steps, chosen.filter(|_| configured.is_empty())))
-}
-
-async fn make_group(cloud: &dyn Prepare, name: &str) -> Result<SecurityGroup, PrepareError> {
-    let is_id = name.len() >= 32 && name.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-    if is_id {
-        let hint = "an id cannot be made: write a name, or leave security_groups out".to_owned();
-        return Err(PrepareError::Configured {
-            what: "security group",
-            name: name.to_owned(),
-            count: 0,
-            hint,
-        });
-    }
-    let made = cloud.make_security_group(name).await;
-    made.map_err(|failure| during(&format!("the security group '{name}'"), failure))
-}
-
-/// Adds before it removes, so that nothing is shut out in between.
-async fn carry_out(
-    cloud: &dyn Prepare,
-    groups: &[SecurityGroup],
-    target: &SecurityGroup,
-    plan: &rules::RulePlan,
-) -> Result<(), PrepareError> {
-    for rule in &plan.add {
-        let added = cloud.add_rule(target, rule).await;
-        added.map_err(|failure| during(&format!("the rule '{rule}' of '{}'", target.name), failure))?;
-    }
-    for (at, found) in &plan.remove {
-        let Some(group) = groups.get(*at) else { continue };
-        let removed = cloud.remove_rule(group, found).await;
-        removed
-            .map_err(|failure| during(&format!("the rule '{}' of '{}'", found.rule, group.name), failure))?;
-    }
-    Ok(())
-}
-
-fn note(plan: &rules::RulePlan, wanted: usize) -> String {
-    let mut parts = Vec::new();
-    match plan.add.len() {
-        0 => parts.push("all rules are there".to_owned()),
-        added if added == wanted => parts.push(format!("{added} rules added")),
-        _ => parts.push(format!("added: {}", list(&plan.add))),
-    }
-    if !plan.remove.is_empty() {
-        let removed: Vec<_> = plan.remove.iter().map(|(_, found)| &found.rule).collect();
-        parts.push(format!("removed: {}", list(&removed)));
-    }
-    if !plan.others.is_empty() {
-        parts.push(format!("lets in besides, and that stays: {}", list(&plan.others)));
-    }
-    parts.join("; ")
 }
 
 /// Finds what is meant by an id, or else by a name; `None` where there is nothing.

@@ -46,73 +46,43 @@ impl Login {
     }
 
     fn of_rc(path: &Path, rc: &Rc, url: &str, who: Who, around: &Around<'_>) -> Result<Self, InitError> {
-        let mut lines: Vec<(&'static str, SecretString)> = Vec::new();
-        let mut line = |key: &'static str, value: &str| lines.push((key, value.into()));
-        line("auth_url", url);
         let origin = path.display().to_string();
-        let (login, project) = match who {
-            Who::Password { username, project_name, password } => {
-                let question = format!("Password of {username} for the project {project_name} ({origin}): ");
-                let password = secret("OS_PASSWORD", password, &question, around)?;
-                line("username", &username);
-                line("password", password.expose_secret());
-                line("project_name", &project_name);
-                let mut domain = |id: (&str, &'static str), name: (&str, &'static str)| {
-                    if let Some(value) = rc.get(id.0) {
-                        line(id.1, value);
-                        return Domain::Id(value.to_owned());
-                    }
-                    let value = rc.get(name.0).unwrap_or("Default");
-                    line(name.1, value);
-                    Domain::Name(value.to_owned())
-                };
-                let project_domain = domain(
-                    ("OS_PROJECT_DOMAIN_ID", "project_domain_id"),
-                    ("OS_PROJECT_DOMAIN_NAME", "project_domain_name"),
-                );
-                let user_domain = domain(
-                    ("OS_USER_DOMAIN_ID", "user_domain_id"),
-                    ("OS_USER_DOMAIN_NAME", "user_domain_name"),
-                );
-                let project = project_name.clone();
-                (
-                    Credentials::Password { username, password, project_name, project_domain, user_domain },
-                    project,
-                )
-            }
-            Who::ApplicationCredential { id, secret: given } => {
-                let question = format!("Secret of the application credential {id} ({origin}): ");
-                let secret = secret("OS_APPLICATION_CREDENTIAL_SECRET", given, &question, around)?;
-                line("application_credential_id", &id);
-                line("application_credential_secret", secret.expose_secret());
-                (Credentials::ApplicationCredential { id, secret }, "project".to_owned())
-            }
+        let mut lines = vec![("auth_url", SecretString::from(url))];
+        let login = credentials(rc, who, &origin, around, &mut lines)?;
+        let project = match &login {
+            Credentials::Password { project_name, .. } => project_name.clone(),
+            Credentials::ApplicationCredential { .. } => "project".to_owned(),
         };
         let region = rc.get("OS_REGION_NAME").map(str::to_owned);
-        if let Some(region) = &region {
-            line("region_name", region);
-        }
-        let interface = rc.get("OS_INTERFACE").or_else(|| rc.get("OS_ENDPOINT_TYPE")).unwrap_or("public");
-        let interface = match interface.trim_end_matches("URL") {
+        lines.extend(region.as_deref().map(|region| ("region_name", region.into())));
+        let word = rc.get("OS_INTERFACE").or_else(|| rc.get("OS_ENDPOINT_TYPE")).unwrap_or("public");
+        let word = word.trim_end_matches("URL");
+        let interface = match word {
             "internal" => Interface::Internal,
             "admin" => Interface::Admin,
             _ => Interface::Public,
         };
-        match interface {
-            Interface::Public => (),
-            Interface::Internal => line("interface", "internal"),
-            Interface::Admin => line("interface", "admin"),
+        if interface != Interface::Public {
+            lines.push(("interface", word.into()));
         }
+        // A path means something else in another folder.
         let cacert = rc.get("OS_CACERT").and_then(|path| std::path::absolute(path).ok());
-        if let Some(path) = &cacert {
-            line("cacert", &path.display().to_string());
-        }
-        let auth_url = url.to_owned();
-        let name = safe(region.as_deref().unwrap_or(&project));
-        let other_name = safe(&format!("{}-{project}", region.as_deref().unwrap_or("cloud")));
-        let access =
-            CloudAccess { auth_url, login, region, interface, cacert, insecure: false, timeout: TIMEOUT };
-        Ok(Self { name, other_name, origin, access, lines })
+        lines.extend(cacert.as_ref().map(|path| ("cacert", path.display().to_string().into())));
+        Ok(Self {
+            name: safe(region.as_deref().unwrap_or(&project)),
+            other_name: safe(&format!("{}-{project}", region.as_deref().unwrap_or("cloud"))),
+            origin,
+            access: CloudAccess {
+                auth_url: url.to_owned(),
+                login,
+                region,
+                interface,
+                cacert,
+                insecure: false,
+                timeout: TIMEOUT,
+            },
+            lines,
+        })
     }
 
     /// Lets the loader of the configuration read the entry, so that it means the same now and later.
@@ -129,8 +99,8 @@ impl Login {
             let of_entry = |problem: &&Problem| problem.title.contains("clouds.yaml");
             let about_entry = problems.iter().any(|problem| of_entry(&problem));
             let words = problems.iter().filter(|problem| !about_entry || of_entry(problem)).map(|problem| {
-                let help = problem.help.iter().map(|help| format!(" ({help})")).collect::<String>();
-                format!("{}{help}", problem.title)
+                let parts = std::iter::once(&problem.title).chain(&problem.help).map(String::as_str);
+                parts.collect::<Vec<_>>().join(": ")
             });
             failed(words.collect::<Vec<_>>().join("; "))
         })?;
@@ -141,6 +111,49 @@ impl Login {
         let lines = vec![("cloud", SecretString::from(entry.to_owned()))];
         let origin = format!("clouds.yaml:{entry}");
         Ok(Self { other_name: format!("{name}-2"), name, origin, access, lines })
+    }
+}
+
+/// Completes who logs in, and writes it down.
+fn credentials(
+    rc: &Rc,
+    who: Who,
+    origin: &str,
+    around: &Around<'_>,
+    lines: &mut Vec<(&'static str, SecretString)>,
+) -> Result<Credentials, InitError> {
+    let mut line = |key: &'static str, value: &str| lines.push((key, value.into()));
+    match who {
+        Who::ApplicationCredential { id, secret: given } => {
+            let question = format!("Secret of the application credential {id} ({origin}): ");
+            let secret = secret("OS_APPLICATION_CREDENTIAL_SECRET", given, &question, around)?;
+            line("application_credential_id", &id);
+            line("application_credential_secret", secret.expose_secret());
+            Ok(Credentials::ApplicationCredential { id, secret })
+        }
+        Who::Password { username, project_name, password } => {
+            let question = format!("Password of {username} for the project {project_name} ({origin}): ");
+            let password = secret("OS_PASSWORD", password, &question, around)?;
+            line("username", &username);
+            line("password", password.expose_secret());
+            line("project_name", &project_name);
+            let mut domain = |id: (&str, &'static str), name: (&str, &'static str)| {
+                if let Some(value) = rc.get(id.0) {
+                    line(id.1, value);
+                    return Domain::Id(value.to_owned());
+                }
+                let value = rc.get(name.0).unwrap_or("Default");
+                line(name.1, value);
+                Domain::Name(value.to_owned())
+            };
+            let project_domain = domain(
+                ("OS_PROJECT_DOMAIN_ID", "project_domain_id"),
+                ("OS_PROJECT_DOMAIN_NAME", "project_domain_name"),
+            );
+            let user_domain =
+                domain(("OS_USER_DOMAIN_ID", "user_domain_id"), ("OS_USER_DOMAIN_NAME", "user_domain_name"));
+            Ok(Credentials::Password { username, password, project_name, project_domain, user_domain })
+        }
     }
 }
 

@@ -10,6 +10,9 @@ use super::Offered;
 use super::choose::Choice;
 use super::login::Login;
 
+/// Takes one choice out of all.
+type Get = fn(&Offered) -> &Choice;
+
 /// The widest comment.
 const WIDTH: usize = 100;
 
@@ -28,9 +31,9 @@ clouds:
 pub(super) fn yaml(clouds: &[(Login, Offered)]) -> String {
     let mut text = HEAD.to_owned();
     let first = clouds.first().map(|(_, offered)| offered);
-    let keys: [(&str, fn(&Offered) -> &Choice); 3] =
+    let keys: [(&str, Get); 3] =
         [("flavors", |one| &one.flavors), ("image", |one| &one.image), ("network", |one| &one.network)];
-    let common = |get: fn(&Offered) -> &Choice| {
+    let common = |get: Get| {
         clouds.iter().all(|(_, offered)| first.is_some_and(|first| get(first).values == get(offered).values))
     };
     for (login, offered) in clouds {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ehos_cloud::prepare::{Ethertype, Remote, Rule};
+use ehos_cloud::prepare::{Ethertype, Network, Remote, Rule};
 use ehos_config::{Environment, load_with, write_back};
 use ehos_model::PoolId;
 use ehos_sim::{EmbeddedCloud, EmbeddedCloudSettings, World, WorldSettings};
@@ -212,7 +212,7 @@ fn results_are_written_once_where_clouds_agree() {
         let edits = edits(&config(&file), &all);
         let words = format!("{edits:?}");
         assert_eq!(words.matches("Edit(\"ehos.").count(), common, "{row}: {words}");
-        write_back(&[file.clone()], &edits).unwrap();
+        write_back(std::slice::from_ref(&file), &edits).unwrap();
         let after = config(&file);
         for (name, ready) in all {
             let servers = &after.cloud(&name).unwrap().servers;
