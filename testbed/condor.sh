@@ -15,7 +15,7 @@
 #                              image=bare|condor|FOLDER  Debian, the same with HTCondor
 #                              (default), or what node-snapshot made
 #                              tell=FILE       is made when it powers itself off
-#                              key=LINE        a public key for the user debian of a QEMU guest
+#                              key=LINE        a public key for the machine's first user
 #   node-kill NAME [--crash]   pulls its cable and throws its disk away, as a deleted
 #                              server would go (--crash: its processes die, its network answers)
 #   node-off NAME              presses its power button; its disk stays
@@ -218,7 +218,8 @@ prepare_vm() { # NAME IP ROLE(cm|node|plain|cloud) IMAGE SEC CPUS MEM USERDATA :
         cm)   conf_cm "$5" >"$e/condor/config.d/50-bed.conf"; enable_condor "$e" ;;
         node) conf_node "$5" >"$e/condor/config.d/50-bed.conf"; enable_condor "$e" ;;
         cloud) mkdir -p "$d/seed"; install -m 600 "$8" "$d/seed/user-data"
-              printf 'instance-id: i-%s-%s\nlocal-hostname: %s\n' "$1" "$(date +%s)" "$1" >"$d/seed/meta-data" ;;
+              { printf 'instance-id: i-%s-%s\nlocal-hostname: %s\n' "$1" "$(date +%s)" "$1"
+                [ -z "${9:-}" ] || printf 'public-keys: ["%s"]\n' "$9"; } >"$d/seed/meta-data" ;;
     esac
     case $3-$5 in
         cm-*|node-password) install -m 600 "$SECRETS/POOL" "$e/condor/passwords.d/POOL" ;;
@@ -298,7 +299,7 @@ node_add() { # NAME [KEY=VALUE]... : see the head
     if [ "$role" = cloud ] && guests_wanted; then
         prepare_guest "$name" "$ip" "$image" "$cpus" "$mem" "$ud" "$key"
     else
-        prepare_vm "$name" "$ip" "$role" "$image" "$SEC" "$cpus" "$mem" "$ud"
+        prepare_vm "$name" "$ip" "$role" "$image" "$SEC" "$cpus" "$mem" "$ud" "$key"
     fi
     [ -z "$tell" ] || echo "$tell" >"$VMS/$name/tell"
     up_net "$name" "$ip"; boot_vm "$name"

@@ -7,7 +7,7 @@ REPO=/srv/bed-apt           # inside; the one place that apt in a machine knows
 # What a machine may install although it has no network.  Of Debian 13's container
 # runtimes HTCondor's container universe can use Docker alone: there is no apptainer, and
 # podman, smaller by a third, does not run as HTCondor starts it (as user condor in root's home).
-REPO_PACKAGES=(condor chrony openssh-server docker.io docker-cli)
+REPO_PACKAGES=(condor chrony openssh-server systemd-standalone-sysusers systemd-standalone-tmpfiles sudo docker.io docker-cli)
 
 # The archive that this machine's own apt uses; its security and updates suites have other paths.
 mirror() {
@@ -31,13 +31,15 @@ in_rootfs() { # bare|condor|FOLDER CMD... : a command in one of the two or anoth
         _ "$image" "$BARE" "$layer" "$run" "$@"
 }
 
-build_step() { # NAME FUNCTION : once; half of an earlier attempt is thrown away by FUNCTION
-    local log=$STATE/logs/$1-$SUITE.log
-    [ ! -e "$STATE/.$1-$SUITE-done" ] || return 0
+build_step() { # NAME FUNCTION : once a recipe; half of an earlier attempt is thrown away by FUNCTION
+    local log=$STATE/logs/$1-$SUITE.log recipe
+    recipe=$(cat "$BED/rootfs.sh" "$BED"/guest/* | sha256sum)
+    [ "$(cat "$STATE/.$1-$SUITE-done" 2>/dev/null)" != "$recipe" ] || return 0
+    ! ip netns list | grep -qw "^$SW" || die "what the bed's machines boot from has changed: testbed/down first"
     say "building the file system '$1' ($SUITE)"
     # Not in an `if`: there, errors would be passed over.
     ( set -e; "$2" ) >"$log" 2>&1 & wait $! || die "see $log"
-    touch "$STATE/.$1-$SUITE-done"
+    echo "$recipe" >"$STATE/.$1-$SUITE-done"
 }
 
 build_bare() {
@@ -67,7 +69,8 @@ network: {config: disabled}
 apt: {preserve_sources_list: true}
 CFG
     install -m 755 "$BED/guest/bed-init" "$BARE/sbin/"
-    install -m 755 "$BED/guest/systemctl" "$BARE/usr/bin/"
+    install -m 755 "$BED/guest/systemctl" "$BED/guest/journalctl" "$BARE/usr/bin/"
+    install -m 755 "$BED/guest/unit" "$BARE/usr/lib/bed-unit"
     install -m 755 "$BED/guest/poweroff" "$BARE/usr/sbin/"
     for f in halt reboot shutdown; do ln -s poweroff "$BARE/usr/sbin/$f"; done
 }
@@ -92,7 +95,9 @@ build_condor() {
     rm -rf "$LAYER" "$LAYER.work"; mkdir -p "$LAYER"
     in_rootfs condor apt-get update -q
     # 'htcondor' in trixie is only a transitional package for 'condor'.
-    in_rootfs condor apt-get install -y -q --no-install-recommends condor
+    # A server to log in to, and what its first user becomes root by: images of clouds have both.
+    in_rootfs condor apt-get install -y -q --no-install-recommends condor openssh-server sudo \
+        systemd-standalone-sysusers systemd-standalone-tmpfiles
     # Only where the bed or user data says so.
     in_rootfs condor systemctl disable condor
     # Ordinary users, on the shared image so that `exec -u alice` works on cm.
