@@ -141,7 +141,13 @@ pub fn flavors(offered: &[Flavor], quota: &Quota) -> Choice {
     let sizes: Vec<_> = chosen
         .iter()
         .map(|one| {
-            format!("{} has {} cores and {} GiB", one.name, one.size.cores, one.size.memory.0.div_ceil(1024))
+            format!(
+                "{} has {} core{} and {} GiB",
+                one.name,
+                one.size.cores,
+                if one.size.cores == 1 { "" } else { "s" },
+                one.size.memory.0.div_ceil(1024)
+            )
         })
         .collect();
     let why = format!(
