@@ -112,6 +112,20 @@ impl Bed {
         command
     }
 
+    /// Runs a command on a machine and gives what it printed.
+    ///
+    /// # Errors
+    /// Where it fails, with what it said.
+    pub fn on(&self, machine: &str, user: &str, words: &[&str]) -> anyhow::Result<String> {
+        output(self.script("exec").args(["-h", machine, "-u", user]).args(words))
+    }
+
+    /// The first part of the names of the bed's network namespaces.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.var("BED_NS")
+    }
+
     /// Runs a command on the manager and gives what it printed.
     ///
     /// # Errors
@@ -187,14 +201,21 @@ impl Bed {
         std::fs::metadata(self.event_log()).map_or(0, |data| data.len())
     }
 
+    /// A program from `EHOS_PROGRAMS`, else from cargo's folder.
+    #[must_use]
+    pub fn program(&self, program: &str) -> PathBuf {
+        let test = std::env::current_exe().unwrap_or_default();
+        // A test lies in target/PROFILE/deps.
+        let beside = test.ancestors().nth(2).map(Path::to_owned).unwrap_or_default();
+        std::env::var_os("EHOS_PROGRAMS").map_or(beside, PathBuf::from).join(program)
+    }
+
     /// Puts a program from `EHOS_PROGRAMS`, else from cargo's folder, onto the manager.
     ///
     /// # Errors
     /// Where it is not built.
     pub fn install(&self, program: &str) -> anyhow::Result<()> {
-        let test = std::env::current_exe()?;
-        let beside = test.ancestors().nth(2).context("a test lies in target/PROFILE/deps")?;
-        let path = std::env::var_os("EHOS_PROGRAMS").map_or(beside.to_owned(), PathBuf::from).join(program);
+        let path = self.program(program);
         if !path.exists() {
             bail!("{} is missing: run `cargo build -p {program}`", path.display());
         }

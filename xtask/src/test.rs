@@ -74,23 +74,14 @@ fn whole_system(steps: &mut Steps) -> Result<()> {
     let was_up = bed.is_up();
     let ready = steps.action("bed", "cargo xtask testbed up", || bed.up());
     if ready {
-        steps.action(
-            "whole system",
-            "cargo build -p ehosd -p ehos_sleep_jobs -p ehos_build_images && cargo test -p ehos-tests",
-            || {
-                ensure!(
-                    cargo("build --quiet -p ehosd -p ehos_sleep_jobs -p ehos_build_images")
-                        .status()?
-                        .success(),
-                    "the build failed"
-                );
-                // One test at a time: they share the bed.
-                let mut tests = cargo("test -p ehos-tests -- --nocapture --test-threads=1");
-                tests.env("EHOS_BED", bed.env_file()).env("EHOS_PROGRAMS", &programs);
-                println!("{}", crate::step::shown(&tests));
-                Ok(tests.status()?.success())
-            },
-        );
+        steps.action("whole system", "cargo build --bins && cargo test -p ehos-tests", || {
+            ensure!(cargo("build --quiet --bins").status()?.success(), "the build failed");
+            // One test at a time: they share the bed.
+            let mut tests = cargo("test -p ehos-tests -- --nocapture --test-threads=1");
+            tests.env("EHOS_BED", bed.env_file()).env("EHOS_PROGRAMS", &programs);
+            println!("{}", crate::step::shown(&tests));
+            Ok(tests.status()?.success())
+        });
     } else {
         steps.skip("whole system", "the test bed did not come up");
     }

@@ -55,8 +55,6 @@ pub(crate) enum Programs {
 pub(crate) struct Bundle {
     pub(crate) programs: Programs,
     pub(crate) files: Vec<Carried>,
-    /// The configuration files there, as the daemon is given them.
-    pub(crate) configuration: Vec<String>,
 }
 
 impl Bundle {
@@ -99,7 +97,7 @@ impl Bundle {
             reader: Reader::Everybody,
             runs: false,
         });
-        Ok(Self { programs, files: carried, configuration })
+        Ok(Self { programs, files: carried })
     }
 }
 
@@ -108,7 +106,7 @@ fn unit(configuration: &[String]) -> String {
     let line = format!("ExecStart={BIN}/ehosd {}", configuration.join(" "));
     let lines =
         SHIPPED_UNIT.lines().map(|old| if old.starts_with("ExecStart=") { line.as_str() } else { old });
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// Finds the place of a file that the configuration names.

@@ -88,7 +88,8 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "FILE")]
     pub(crate) package: Option<PathBuf>,
 
-    /// The pool's domain, UID_DOMAIN and TRUST_DOMAIN of a new master; without it, PREFIX.internal
+    /// The domain of a new master's pool, its `UID_DOMAIN` and `TRUST_DOMAIN`; without it,
+    /// `PREFIX.internal`
     #[arg(long, value_name = "DOMAIN")]
     pub(crate) domain: Option<String>,
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use ehos_boot::{Trouble, Watch, find, order_server};
 use ehos_cloud::{Images, Prepare, ServerOrder};
 use ehos_cloudinit::{Boot, MasterFacts, Template, fingerprint, pack, read_console};
-use ehos_model::{CloudName, FlavorName, ImageId, NodeId, PoolId, Role, Server, ServerId, ServerStatus};
+use ehos_model::{
+    CloudName, FlavorName, FloatingIp, ImageId, NodeId, PoolId, Role, Server, ServerId, ServerStatus,
+};
 use tokio::time::{Instant, sleep};
 
 use ehos_terminal::Progress;
@@ -33,8 +35,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) flavor: FlavorName,
     /// *`UID_DOMAIN`* and *`TRUST_DOMAIN`* of the pool.
     pub(crate) domain: &'a str,
-    /// Whether it gets a floating IP, and from which network; `None`: it gets none.
-    pub(crate) floating_ip: Option<Option<&'a str>>,
+    /// Whether it gets a floating IP.
+    pub(crate) floating_ip: &'a FloatingIp,
     /// Size of a volume for the queue, GiB.
     pub(crate) spool: Option<u64>,
     /// The longest it may take to come up.
@@ -72,15 +74,12 @@ pub(crate) async fn ensure(
     progress: &Progress,
 ) -> Result<Master, Trouble> {
     progress.step("looks for the master");
-    let (node, server) = match existing(cloud).await? {
-        Some(server) => {
-            usable(&server)?;
-            (server.node, server.id)
-        }
-        None => {
-            progress.step("makes the master's server");
-            order(cloud, wanted).await?
-        }
+    let (node, server) = if let Some(server) = existing(cloud).await? {
+        usable(&server)?;
+        (server.node, server.id)
+    } else {
+        progress.step("makes the master's server");
+        order(cloud, wanted).await?
     };
     progress.step("waits until the master says that the pool is up");
     let console = up(cloud, wanted, &node, &server).await?;
@@ -198,11 +197,15 @@ async fn addresses(
         // Nodes are told one address; IPv4 works everywhere.
         let inside = inside.min_by_key(IpAddr::is_ipv6);
         let outside = found.iter().find(|address| address.floating).map(|address| address.ip);
-        match (inside, outside, wanted.floating_ip) {
+        let pool = match wanted.floating_ip {
+            FloatingIp::Pool(network) => Some(network.as_str()),
+            FloatingIp::None | FloatingIp::Auto => None,
+        };
+        match (inside, outside, *wanted.floating_ip == FloatingIp::None) {
             (Some(inside), Some(outside), _) => return Ok((inside, outside)),
-            (Some(inside), None, None) => return Ok((inside, inside)),
-            (Some(inside), None, Some(network)) => {
-                let address = cloud.make_floating_ip(network).await;
+            (Some(inside), None, true) => return Ok((inside, inside)),
+            (Some(inside), None, false) => {
+                let address = cloud.make_floating_ip(pool).await;
                 let address =
                     address.map_err(|failure| Trouble::during("no floating IP for the master", failure))?;
                 let done = cloud.associate(&address, server).await;

@@ -134,7 +134,7 @@ async fn package(session: &Session, name: &str, bytes: secrecy::SecretSlice<u8>)
     let upload = Upload::bytes(bytes, path.as_str()).mode(0o644).owner("root:root").sudo();
     let sent = session.upload(&upload, |_| {}).await.map_err(|error| during(name, &error))?;
     let end = Instant::now() + BUSY;
-    let install = if name.ends_with(".deb") {
+    let install = if std::path::Path::new(name).extension().is_some_and(|end| end == "deb") {
         Command::new("dpkg").args(["--install", &path])
     } else {
         Command::new("rpm").args(["--upgrade", "--replacepkgs", &path])

@@ -12,7 +12,7 @@ use ehos_boot::{Stop, Trouble, Writer};
 use ehos_cloud::OpenStackCloud;
 use ehos_cloudinit::{Kind, Template, find_template};
 use ehos_config::{Backend, CloudSettings, Config, Edit, Loaded};
-use ehos_model::{CloudName, FloatingIp, ServerSettings};
+use ehos_model::{CloudName, ServerSettings};
 use ehos_ssh::Target;
 use ehos_terminal::{Bars, Progress, Sink, Verbosity, WRONG, aligned, colour, say, start_log};
 use indicatif::MultiProgress;
@@ -182,11 +182,7 @@ async fn deploy(
         image,
         flavor: flavor.context("no flavor is configured (ehos.flavors)")?.into(),
         domain: &domain,
-        floating_ip: match &settings.servers.floating_ip {
-            FloatingIp::None => None,
-            FloatingIp::Auto => Some(None),
-            FloatingIp::Pool(network) => Some(Some(network)),
-        },
+        floating_ip: &settings.servers.floating_ip,
         spool: cli.spool,
         timeout: cli.timeout,
     };
