@@ -19,6 +19,8 @@ const AGENT_TRIES: usize = 4;
 pub enum Identity {
     /// The keys that the agent of `$SSH_AUTH_SOCK` holds.
     Agent,
+    /// The keys that the agent behind this socket holds.
+    AgentAt(PathBuf),
     /// A private key without passphrase.
     File(PathBuf),
 }
@@ -46,7 +48,8 @@ pub(crate) fn log_in(
     for identity in identities {
         attempt.go_on("logging in")?;
         let result = match identity {
-            Identity::Agent => by_agent(session, attempt, &mut tried),
+            Identity::Agent => by_agent(session, attempt, None, &mut tried),
+            Identity::AgentAt(socket) => by_agent(session, attempt, Some(socket), &mut tried),
             Identity::File(file) => match kind_of_key(file) {
                 Ok(Key::Open) => by_file(session, attempt, file, &mut tried),
                 Ok(Key::Encrypted) => {
@@ -70,8 +73,16 @@ pub(crate) fn log_in(
     }
 }
 
-fn by_agent(session: &ssh2::Session, attempt: &Attempt, tried: &mut Vec<String>) -> Result<bool, SshError> {
+fn by_agent(
+    session: &ssh2::Session,
+    attempt: &Attempt,
+    socket: Option<&Path>,
+    tried: &mut Vec<String>,
+) -> Result<bool, SshError> {
     let listed = session.agent().and_then(|mut agent| {
+        if let Some(socket) = socket {
+            agent.set_identity_path(socket)?;
+        }
         agent.connect()?;
         agent.list_identities()?;
         let keys = agent.identities()?;

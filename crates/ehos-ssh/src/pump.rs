@@ -63,8 +63,10 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(session: ssh2::Session, socket: TcpStream, target: Target, timeouts: Timeouts) -> Self {
-        let interval = u32::try_from(timeouts.keep_alive.as_secs()).unwrap_or(u32::MAX).max(1);
-        session.set_keepalive(true, interval);
+        // libssh2 itself sends no more than one in two seconds.
+        let keep_alive = timeouts.keep_alive.max(Duration::from_secs(2));
+        session.set_keepalive(true, u32::try_from(keep_alive.as_secs()).unwrap_or(u32::MAX));
+        let timeouts = Timeouts { keep_alive, ..timeouts };
         Self { session: Some(session), socket, target, timeouts }
     }
 
@@ -299,16 +301,6 @@ impl Pump<'_> {
 
     /// Sleeps until the socket can do something, and asks now and then whether the other side is still there.
     fn wait(&mut self, job: &Job<'_>, half: bool) -> Result<(), SshError> {
-        // With half a packet to send nothing is read, so that something to read is no reason to wake up.
-        let wanted = if half { PollFlags::OUT } else { PollFlags::IN };
-        let left = job.deadline.saturating_duration_since(Instant::now()).min(WAKE);
-        let left = Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos()) };
-        let mut sockets = [PollFd::new(&self.connection.socket, wanted)];
-        match poll(&mut sockets, Some(&left)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            Ok(_) => self.heard = Instant::now(),
-            Err(error) => return Err(self.connection.cut(job.during, error.to_string())),
-        }
         let interval = self.connection.timeouts.keep_alive;
         if self.heard.elapsed() > interval * UNANSWERED {
             let why = format!("no sign of life for {:.0?}", self.heard.elapsed());
@@ -321,6 +313,17 @@ impl Pump<'_> {
                 Err(error) if error.code() == EAGAIN => {}
                 Err(error) => return Err(self.connection.cut(job.during, error.message().to_owned())),
             }
+        }
+        // Only now, for a quick answer would be read unseen before the next sleep.
+        // With half a packet to send nothing is read, so that something to read is no reason to wake up.
+        let wanted = if half { PollFlags::OUT } else { PollFlags::IN };
+        let left = job.deadline.saturating_duration_since(Instant::now()).min(WAKE);
+        let left = Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos()) };
+        let mut sockets = [PollFd::new(&self.connection.socket, wanted)];
+        match poll(&mut sockets, Some(&left)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => self.heard = Instant::now(),
+            Err(error) => return Err(self.connection.cut(job.during, error.to_string())),
         }
         Ok(())
     }
