@@ -3,7 +3,7 @@
 //! Deliberately one build at a time for each user of this machine: two would delete each other's servers.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -75,10 +75,12 @@ fn prepare(cli: &Cli, mut config: Config) -> anyhow::Result<(Config, Ready)> {
     }
     let base = connect::base(cli.base.as_deref())?;
     let mut sites = connect::sites(&config, cli)?;
+    let named =
+        config.clouds.iter().filter_map(|cloud| Some((cloud.name.clone(), cloud.servers.image.clone()?)));
+    let writer = Writer::new(cli.files.clone(), named.collect());
     if cli.dry_run {
-        return Ok((config, Ready { base, sites, writer: Writer::new(cli.files.clone()), _lock: None }));
+        return Ok((config, Ready { base, sites, writer, _lock: None }));
     }
-    let writer = Writer::new(cli.files.clone());
     if writer.complete(&config)? {
         config = ehos_config::load_before_master(&cli.files)?.config;
         sites = connect::sites(&config, cli)?;
@@ -115,10 +117,11 @@ async fn build_all(sites: Vec<Site>, order: Order, bars: &Bars, stop: &Stop) -> 
             let result = build(&site, &order, &progress, &stop).await;
             progress.end(if result.is_ok() { "done" } else { "FAILED" });
             if let Err(Trouble { why, console, interrupted: false }) = &result {
-                log::error!("{}: {why}", site.name());
-                if let Some(console) = console {
-                    say(&format!("  the end of its console:\n    {}", console.replace('\n', "\n    ")));
-                }
+                // Through the log, which knows of the bars.
+                let tail = console.as_ref().map_or_else(String::new, |console| {
+                    format!("\n  the end of its console:\n    {}", console.replace('\n', "\n    "))
+                });
+                log::error!("{}: {why}{tail}", site.name());
             }
             (index, (site.name().to_string(), result, begun.elapsed()))
         });
@@ -137,7 +140,11 @@ fn report(cli: &Cli, rows: &[Row]) -> anyhow::Result<ExitCode> {
         let mut table = vec![header];
         table.extend(rows.iter().map(cells));
         for line in aligned(&table) {
-            writeln!(out, "{line}")?;
+            match writeln!(out, "{line}") {
+                // Whoever reads has seen enough; what is built is built.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+                result => result.context("the table cannot be printed")?,
+            }
         }
     }
     let interrupted =
