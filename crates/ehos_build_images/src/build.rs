@@ -60,7 +60,10 @@ async fn steps(site: &Site, order: &Order, progress: &Progress, made: &mut Made)
     let (base, offer, images) =
         tokio::try_join!(site.cloud.find_image(&site.base), site.cloud.offer(), site.cloud.images())
             .map_err(|failure| Trouble::new(failure.message))?;
-    let current = images.iter().find(|image| image::is_current(image, order, &base));
+    let is_configured = |image: &&Image| site.configured.as_deref() == Some(image.id.as_str());
+    let mut good = images.iter().filter(|image| image::is_current(image, order, &base));
+    // One that is named already is as good as a newer one, and its nodes need not be exchanged.
+    let current = good.clone().find(is_configured).or_else(|| good.next());
     if let Some(current) = current.filter(|_| !order.force) {
         return take(site, order, current);
     }
@@ -72,6 +75,8 @@ async fn steps(site: &Site, order: &Order, progress: &Progress, made: &mut Made)
             base.name, base.id, flavor.name, order.base.origin
         )));
     }
+
+    order.writer.check(site.name())?;
 
     progress.step("makes the base server");
     let (node, server) = base::order(site, order, &base, &flavor.name, made).await?;

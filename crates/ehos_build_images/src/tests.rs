@@ -1,5 +1,6 @@
 //! The way from a base image to an id in the configuration, in an embedded cloud and in virtual time.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +66,7 @@ impl Bench {
                 cleans: true,
             },
             prober: Prober::Pool { pool: Arc::new(world.pool()), master: "192.0.2.1".to_owned() },
-            writer: Writer::new(vec![file]),
+            writer: Writer::new(vec![file], BTreeMap::new()),
             maker: Maker::here(),
             force: false,
             keep: false,
@@ -359,6 +360,47 @@ async fn what_a_killed_run_has_left_is_deleted_by_the_next() {
     assert_eq!(bench.cloud.images().await.unwrap().len(), 1, "the half one is gone");
 }
 
+/// Two clouds of a configuration may be the same project.
+#[tokio::test(start_paused = true)]
+async fn clouds_of_one_project_take_nothing_from_each_other() {
+    let mut bench = Bench::new();
+    let running = bench.order.maker.name("ehos", "build");
+    let order = ServerOrder::new(running.clone(), Role::Build, "m1.small".into());
+    let id = bench.cloud.create(&order).await.unwrap();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let unfinished = Properties::from([("ehos_node".to_owned(), running.to_string())]);
+    let half = bench.cloud.make_image(&id, "half", &unfinished).await.unwrap();
+    let Ok(Done::Built { image, .. }) = bench.build().await else { panic!("not built") };
+    assert_eq!(bench.cloud.servers().await.unwrap().len(), 1, "the other cloud's base server stays");
+    bench.cloud.image(&half).await.unwrap();
+
+    let named = BTreeMap::from([("east".into(), image.clone())]);
+    bench.order.writer = Writer::new(vec![bench.file()], named);
+    (bench.order.force, bench.order.keep_images) = (true, 1);
+    for _ in 0..2 {
+        bench.build().await.unwrap();
+    }
+    bench.cloud.image(&image.as_str().into()).await.unwrap();
+    assert_eq!(bench.good().await, 2, "the newest, and the one that another cloud names");
+
+    bench.order.force = false;
+    bench.site.configured = Some(image.clone());
+    assert_eq!(bench.build().await, Ok(Done::UpToDate { image }), "a newer one is no reason to change");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_cannot_be_written_is_told_before_anything_is_made() {
+    let bench = Bench::new();
+    bench.order.writer.check(&bench.name()).unwrap();
+    assert_eq!(std::fs::read_dir(bench.folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    std::fs::write(bench.file(), "clouds: {east: {image: None}}\n").unwrap();
+    let begun = tokio::time::Instant::now();
+    let why = bench.build().await.unwrap_err().why;
+    assert!(why.contains("nothing is built") && why.contains("no file has the cloud `west`"), "{why}");
+    assert_eq!(begun.elapsed(), Duration::ZERO, "no server was waited for");
+    assert_eq!((bench.left().await, bench.good().await), ((0, 0, 0), 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_build_is_kept_to_be_looked_at_if_wanted() {
     let mut bench = Bench::new();
@@ -368,6 +410,8 @@ async fn a_failed_build_is_kept_to_be_looked_at_if_wanted() {
     assert!(trouble.why.ends_with("its servers are kept, the next run deletes them"), "{}", trouble.why);
     assert!(trouble.console.unwrap().contains("EHOS image: FAILED: no network"));
     assert_eq!(bench.left().await, (1, 0, 0), "the server is there");
+    // The next run is another one.
+    bench.order.maker = Maker::here();
     assert!(matches!(bench.build().await, Ok(Done::Built { .. })));
     assert_eq!(bench.left().await, (0, 0, 0), "and gone with the next run");
 }
@@ -375,8 +419,14 @@ async fn a_failed_build_is_kept_to_be_looked_at_if_wanted() {
 #[tokio::test(start_paused = true)]
 async fn an_id_that_cannot_be_written_is_told_and_the_image_stays() {
     let bench = Bench::new();
-    std::fs::write(bench.file(), "clouds: {east: {image: None}}\n").unwrap();
-    let why = bench.build().await.unwrap_err().why;
+    let edit = async {
+        while bench.cloud.servers().await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        std::fs::write(bench.file(), "clouds: {east: {image: None}}\n").unwrap();
+    };
+    let (result, ()) = tokio::join!(bench.build(), edit);
+    let why = result.unwrap_err().why;
     assert!(why.contains("is good, but its id cannot be written: no file has the cloud `west`"), "{why}");
     assert_eq!((bench.left().await, bench.good().await), ((0, 0, 0), 1));
 }

@@ -2,6 +2,7 @@
 //!
 //! Deliberately one value at a time, as soon as it is known: a later failure takes no earlier success away.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ehos_config::{Config, Edit, write_back};
+use ehos_cloud::Image;
+use ehos_config::{Config, Edit, can_write_back, write_back};
 use ehos_model::CloudName;
 use secrecy::SecretString;
 
@@ -18,18 +20,44 @@ use crate::trouble::Trouble;
 /// Bytes of a password: 256 bits.
 const PASSWORD: usize = 32;
 
+/// An id that no image has, to see whether one can be written.
+const NO_IMAGE: &str = "00000000-0000-0000-0000-000000000000";
+
 /// The files of the configuration, written by one cloud at a time.
 pub(crate) struct Writer {
     files: Mutex<Vec<PathBuf>>,
+    /// The images that the files name, by their clouds: names or ids.
+    named: Mutex<BTreeMap<CloudName, String>>,
 }
 
 impl Writer {
-    pub(crate) fn new(files: Vec<PathBuf>) -> Self {
-        Self { files: Mutex::new(files) }
+    pub(crate) fn new(files: Vec<PathBuf>, named: BTreeMap<CloudName, String>) -> Self {
+        Self { files: Mutex::new(files), named: Mutex::new(named) }
+    }
+
+    /// Tells whether an image is named for another cloud than this one, which may be the same project.
+    pub(crate) fn names(&self, but: &CloudName, image: &Image) -> bool {
+        let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        let is = |name: &String| *name == *image.id.as_str() || *name == image.name;
+        named.iter().any(|(cloud, name)| cloud != but && is(name))
+    }
+
+    /// Checks, before an hour goes into an image, that its id can be written.
+    ///
+    /// # Errors
+    /// Where it cannot, as far as that is to be seen now.
+    pub(crate) fn check(&self, cloud: &CloudName) -> Result<(), Trouble> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        can_write_back(&files, &[Edit::cloud(cloud.as_str(), "image", NO_IMAGE)]).map_err(|error| {
+            Trouble::new(format!("nothing is built, since the id of an image cannot be written: {error}"))
+        })
     }
 
     /// Writes the id of a cloud's image.
     pub(crate) fn image(&self, cloud: &CloudName, id: &str) -> Result<(), Trouble> {
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        named.insert(cloud.clone(), id.to_owned());
+        drop(named);
         self.write(&[Edit::cloud(cloud.as_str(), "image", id)]).map_err(|error| {
             Trouble::new(format!(
                 "the image {id} is good, but its id cannot be written: {error:#}; write `image: {id}` below \
