@@ -30,11 +30,14 @@ impl Admin {
             "# From credentials to running jobs.\nclouds:\n  bed:\n    auth_url: {}\n    username: demo\n    password: \
              demo-secret\n    project_name: demo\n    image: debian-12   # has HTCondor\nehos:\n  project_prefix: {POOL}\n  \
              flavors: [m1.medium]\nehos_daemon: {{nodes_min: 0, nodes_max: 2, nodes_spare: 0, sleep: 5, idle_grace: 10s, \
-             min_cores: 0, min_ram: 0}}\ncondor:\n  host_ip: None\n",
+             min_cores: 0, min_ram: 0}}\ncondor:\n  host_ip: None\n  pool_id: {POOL}\n",
             bed.auth_url()
         );
         std::fs::write(admin.config(), yaml).unwrap();
         std::fs::set_permissions(admin.config(), std::fs::Permissions::from_mode(0o600)).unwrap();
+        // What an earlier, broken run has left carries the same pool's id.
+        let (status, said) = admin.deploy(&["--destroy", "--yes", "--now"]);
+        assert_eq!(status, Some(0), "{said}");
         admin
     }
 

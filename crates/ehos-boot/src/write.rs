@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ehos_config::{Config, Edit, write_back};
+use ehos_config::{Config, Edit, can_write_back, write_back};
 use secrecy::SecretString;
 
 /// Bytes of a password: 256 bits.
@@ -46,6 +46,15 @@ impl Writer {
         }
         self.write(&edits).context("the pool's name and password cannot be written")?;
         Ok(!edits.is_empty())
+    }
+
+    /// Checks that these values can be written, before much work goes into finding them out.
+    ///
+    /// # Errors
+    /// Where they cannot, as far as that is to be seen now.
+    pub fn check(&self, edits: &[Edit]) -> anyhow::Result<()> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(can_write_back(&files, edits)?)
     }
 
     /// Writes these values; another that writes at the same time waits.

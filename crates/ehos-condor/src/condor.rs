@@ -152,6 +152,10 @@ impl Pool for CondorPool {
         queue::jobs(&self.tools, cluster).await
     }
 
+    async fn finished(&self, cluster: Cluster) -> Result<u64, Failure> {
+        queue::finished(&self.tools, cluster).await
+    }
+
     async fn remove(&self, cluster: Cluster) -> Result<(), Failure> {
         queue::remove(&self.tools, cluster).await
     }

@@ -149,6 +149,9 @@ impl Checks<'_> {
             Ok((counts == crate::JobCounts::default()).then_some(()))
         })
         .await?;
+        let finished = self.timed("finished", self.pool.finished(cluster)).await;
+        let finished = finished.map_err(|failure| broken("finished", &failure))?;
+        ensure(finished == 3, "finished does not count the three jobs that have ended well")?;
         let removed = self.timed("remove", self.pool.remove(cluster)).await;
         removed.map_err(|failure| broken("remove of jobs that have ended", &failure))?;
         let demand = self.pool.demand().await.map_err(|failure| broken("demand", &failure))?;

@@ -114,6 +114,12 @@ pub trait Pool: Send + Sync {
     /// `Transient` where the schedd does not answer.
     async fn jobs(&self, cluster: Cluster) -> Result<JobCounts, Failure>;
 
+    /// Counts the jobs of a cluster that have ended by themselves with exit status 0, however long ago.
+    ///
+    /// # Errors
+    /// `Transient` where the history cannot be asked.
+    async fn finished(&self, cluster: Cluster) -> Result<u64, Failure>;
+
     /// Takes a cluster's jobs out of the queue; doing it twice does no harm.
     ///
     /// # Errors

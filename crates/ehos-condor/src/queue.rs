@@ -172,6 +172,15 @@ pub(crate) async fn jobs(tools: &Tools, cluster: Cluster) -> Result<JobCounts, F
     parse_jobs(&tools.run(Call::new("condor_q", &args)).await?)
 }
 
+/// Counts a cluster's jobs that ended well (*history `JobStatus` 4, `ExitCode` 0*).
+pub(crate) async fn finished(tools: &Tools, cluster: Cluster) -> Result<u64, Failure> {
+    let constraint = format!("ClusterId=={}&&JobStatus==4&&ExitCode==0", cluster.0);
+    // Backwards from the newest: what has just ended is found at once. Nobody's older jobs are looked through.
+    let args = ["-constraint", &constraint, "-scanlimit", "20000", "-af", "ProcId"];
+    let answer = tools.run(Call::new("condor_history", &args)).await?;
+    Ok(answer.lines().filter(|line| line.trim().parse::<u32>().is_ok()).count() as u64)
+}
+
 /// Removes a cluster's jobs.
 pub(crate) async fn remove(tools: &Tools, cluster: Cluster) -> Result<(), Failure> {
     let id = cluster.0.to_string();

@@ -31,4 +31,4 @@ pub use settings::{
     Authentication, Backend, CloudSettings, CondorSettings, Config, DaemonSettings, EmbeddedFlavor,
     EmbeddedSettings, LoadItem,
 };
-pub use write_back::{Edit, NewValue, WriteBackError, Written, write_back};
+pub use write_back::{Edit, NewValue, WriteBackError, Written, can_write_back, write_back};

@@ -58,21 +58,8 @@ pub struct Written {
 /// Where nothing was written. Of several files, those before the one of a [`WriteBackError::Write`] or
 /// [`WriteBackError::Changed`] may have been replaced; calling this once more does the rest.
 pub fn write_back(files: &[PathBuf], edits: &[Edit]) -> Result<Vec<Written>, WriteBackError> {
-    let orders: Vec<Order> = edits.iter().map(Edit::checked).collect::<Result<_, _>>()?;
-    let mut targets: Vec<Target> =
-        replace::hold(files)?.into_iter().map(Target::read).collect::<Result<_, _>>()?;
-    let mut places = Vec::new();
-    for order in &orders {
-        let place = place_of(&targets, order)?;
-        if let Some(target) = targets.get_mut(place) {
-            let changed = target.carry_out(order)?;
-            places.push((place, changed));
-        }
-    }
-    let mut prepared = Vec::new();
-    for target in &targets {
-        prepared.push(if target.is_changed { Some(target.prepare()?) } else { None });
-    }
+    let Edited { orders, targets, places } = edited(files, edits)?;
+    let prepared = prepared(&targets)?;
     let done: Vec<Option<replace::Replaced>> = prepared
         .into_iter()
         .map(|each| each.map(replace::Prepared::commit).transpose())
@@ -89,6 +76,42 @@ pub fn write_back(files: &[PathBuf], edits: &[Edit]) -> Result<Vec<Written>, Wri
         })
     });
     Ok(written.collect())
+}
+
+/// Checks whether [`write_back`] could do the same now; leaves the files as they are.
+///
+/// # Errors
+/// Its own.
+pub fn can_write_back(files: &[PathBuf], edits: &[Edit]) -> Result<(), WriteBackError> {
+    prepared(&edited(files, edits)?.targets).map(drop)
+}
+
+/// The files with all edits carried out in memory.
+struct Edited {
+    orders: Vec<Order>,
+    targets: Vec<Target>,
+    /// Which file each order went to, and whether it changed it.
+    places: Vec<(usize, bool)>,
+}
+
+fn edited(files: &[PathBuf], edits: &[Edit]) -> Result<Edited, WriteBackError> {
+    let orders: Vec<Order> = edits.iter().map(Edit::checked).collect::<Result<_, _>>()?;
+    let mut targets: Vec<Target> =
+        replace::hold(files)?.into_iter().map(Target::read).collect::<Result<_, _>>()?;
+    let mut places = Vec::new();
+    for order in &orders {
+        let place = place_of(&targets, order)?;
+        if let Some(target) = targets.get_mut(place) {
+            let changed = target.carry_out(order)?;
+            places.push((place, changed));
+        }
+    }
+    Ok(Edited { orders, targets, places })
+}
+
+/// Writes what has changed beside the files; it goes away again unless it is put in their places.
+fn prepared(targets: &[Target]) -> Result<Vec<Option<replace::Prepared<'_>>>, WriteBackError> {
+    targets.iter().map(|target| target.is_changed.then(|| target.prepare()).transpose()).collect()
 }
 
 /// Chooses the file that a value goes to.

@@ -100,6 +100,11 @@ impl Pool for EmbeddedPool {
         Ok(self.world.state().queue.cluster(cluster))
     }
 
+    async fn finished(&self, cluster: Cluster) -> Result<u64, Failure> {
+        self.call().await?;
+        Ok(self.world.state().queue.finished(cluster))
+    }
+
     async fn remove(&self, cluster: Cluster) -> Result<(), Failure> {
         self.call().await?;
         self.world.state().remove_jobs(cluster);

@@ -23,6 +23,7 @@ pub(crate) struct Queue {
     jobs: BTreeMap<JobId, Job>,
     waiting: BTreeMap<Autocluster, Shape>,
     clusters: u64,
+    finished: BTreeMap<u64, u64>,
 }
 
 struct Job {
@@ -57,6 +58,11 @@ impl Queue {
             *if job.on.is_none() { &mut counts.idle } else { &mut counts.running } += 1;
         }
         counts
+    }
+
+    /// Counts a cluster's jobs that have come to their end.
+    pub(crate) fn finished(&self, cluster: Cluster) -> u64 {
+        self.finished.get(&cluster.0).copied().unwrap_or_default()
     }
 
     /// Tells how often a job was started.
@@ -183,6 +189,7 @@ impl State {
         startd.jobs.remove(&id);
         startd.free += request;
         self.queue.jobs.remove(&id);
+        *self.queue.finished.entry(id.0).or_default() += 1;
         self.tally.finished += 1;
         self.changed(&machine);
         // The schedd holds the claim and gives it to the next job of the same shape at once.

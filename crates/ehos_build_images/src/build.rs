@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ehos_boot::{Stop, Trouble};
 use ehos_cloud::Image;
-use ehos_config::Edit;
 use ehos_model::{CloudOffer, Flavor, Mebibytes};
 use ehos_terminal::Progress;
 
@@ -61,7 +60,10 @@ async fn steps(site: &Site, order: &Order, progress: &Progress, made: &mut Made)
     let (base, offer, images) =
         tokio::try_join!(site.cloud.find_image(&site.base), site.cloud.offer(), site.cloud.images())
             .map_err(|failure| Trouble::new(failure.message))?;
-    let current = images.iter().find(|image| image::is_current(image, order, &base));
+    let is_configured = |image: &&Image| site.configured.as_deref() == Some(image.id.as_str());
+    let mut good = images.iter().filter(|image| image::is_current(image, order, &base));
+    // One that is named already is as good as a newer one, and its nodes need not be exchanged.
+    let current = good.clone().find(is_configured).or_else(|| good.next());
     if let Some(current) = current.filter(|_| !order.force) {
         return take(site, order, current);
     }
@@ -73,6 +75,8 @@ async fn steps(site: &Site, order: &Order, progress: &Progress, made: &mut Made)
             base.name, base.id, flavor.name, order.base.origin
         )));
     }
+
+    order.ids.check(site.name())?;
 
     progress.step("makes the base server");
     let (node, server) = base::order(site, order, &base, &flavor.name, made).await?;
@@ -92,7 +96,7 @@ async fn steps(site: &Site, order: &Order, progress: &Progress, made: &mut Made)
     made.proven();
 
     progress.step("writes the id into the configuration");
-    write(site, order, id.as_str())?;
+    order.ids.image(site.name(), id.as_str())?;
     tidy::old_images(site, order, &id).await;
     Ok(Done::Built { image: id.to_string(), htcondor: ready.htcondor })
 }
@@ -107,19 +111,8 @@ fn take(site: &Site, order: &Order, image: &Image) -> Result<Done, Trouble> {
     if order.dry_run {
         return Ok(Done::Would(format!("write the id of the good image {id} into the configuration")));
     }
-    write(site, order, &id)?;
+    order.ids.image(site.name(), &id)?;
     Ok(Done::Found { image: id })
-}
-
-/// Writes the id of the cloud's image into the configuration.
-fn write(site: &Site, order: &Order, id: &str) -> Result<(), Trouble> {
-    let cloud = site.name();
-    order.writer.write(&[Edit::cloud(cloud.as_str(), "image", id)]).map_err(|error| {
-        Trouble::new(format!(
-            "the image {id} is good, but its id cannot be written: {error:#}; write `image: {id}` below clouds.{cloud} \
-             yourself"
-        ))
-    })
 }
 
 /// Chooses the first configured flavor that the base image fits on.

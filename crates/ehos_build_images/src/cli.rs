@@ -9,9 +9,10 @@ use clap::{ArgAction, Parser};
 use ehos_terminal::duration;
 
 const EXAMPLES: &str = "\
-What happens in each cloud, in all of them at once: a server is made from the base image (ehos.image) and told
-base.yaml; when it says on its console that it is up and clean, an image is made of it; a node is booted from that image
-and must run a job; then the image's id is written into ehos.yaml, and the servers and older images are deleted.
+What happens in each cloud, in all of them at once: a server is made from the base image
+(ehos.image) and told base.yaml; when it says on its console that it is up and clean, an image is
+made of it; a node is booted from that image and must run a job; then the image's id is written
+into ehos.yaml, and the servers and older images are deleted.
 
 Examples:
   ehos_build_images -v etc/ehos.yaml           build what is not up to date
@@ -19,7 +20,8 @@ Examples:
   ehos_build_images --only bergen --force etc/ehos.yaml
 
 Ctrl-C deletes what was made so far; a second one ends at once.
-Exit status: 0 all well, 1 a cloud failed, 2 the command line or the configuration is wrong, 130 interrupted.";
+Exit status: 0 all well, 1 a cloud failed, 2 the command line or the configuration is wrong,
+130 interrupted.";
 
 /// Builds one node image for each cloud, region and project, and writes the ids into ehos.yaml.
 #[derive(Debug, Parser)]
@@ -59,7 +61,7 @@ pub(crate) struct Cli {
 
     /// The longest that each of these may take: a server until it is up, an image until it is
     /// active, a probe until its job has run
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = limit)]
     pub(crate) timeout: Duration,
 
     /// Say more: -v what is done, -v -v every call with its time, -v -v -v what calls carry
@@ -70,6 +72,14 @@ pub(crate) struct Cli {
     /// Say only what is wrong
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+}
+
+/// Reads a time-out: a time in which something can happen.
+fn limit(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("nothing is done in no time; expected for example 90s, 10m or 2h".to_owned()),
+        limit => Ok(limit),
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +99,21 @@ mod tests {
         assert_eq!((cli.verbose, cli.base), (3, Some("base.yaml".into())));
         assert_eq!((cli.files, cli.keep_images), (vec!["etc/ehos.yaml".into()], 2));
         assert_eq!(cli.timeout, Duration::from_mins(30));
+    }
+    #[test]
+    fn no_time_at_all_is_no_time_out() {
+        let limit =
+            |text| Cli::try_parse_from(["ehos_build_images", "--timeout", text]).map(|cli| cli.timeout);
+        assert_eq!(limit("1").unwrap(), Duration::from_secs(1));
+        for text in ["0", "0s", "-5s", "soon"] {
+            assert!(limit(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_help_is_as_wide_as_clap_makes_it() {
+        for line in EXAMPLES.lines() {
+            assert!(line.len() <= 100, "{line}");
+        }
     }
 }

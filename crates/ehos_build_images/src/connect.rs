@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use ehos_boot::Writer;
 use ehos_cloud::OpenStackCloud;
 use ehos_cloudinit::{Kind, Recipe, Template, find_template, fingerprint, pack};
 use ehos_condor::{CondorPool, CondorSettings, Pool};
@@ -15,6 +14,7 @@ use ehos_model::ServerSettings;
 use secrecy::ExposeSecret as _;
 
 use crate::cli::Cli;
+use crate::ids::Ids;
 use crate::node::Maker;
 use crate::probe::pool_is_up;
 use crate::site::{Base, Order, Prober, Site};
@@ -128,13 +128,13 @@ pub(crate) fn order(
     config: &Config,
     base: Base,
     prober: Prober,
-    writer: Writer,
+    ids: Ids,
 ) -> anyhow::Result<Order> {
     Ok(Order {
         pool: config.policy.pool.clone(),
         base,
         prober,
-        writer,
+        ids,
         maker: Maker::here(),
         force: cli.force,
         keep: cli.keep,

@@ -7,6 +7,7 @@ mod build;
 mod cli;
 mod connect;
 mod done;
+mod ids;
 mod image;
 mod made;
 mod node;

@@ -95,7 +95,8 @@ async fn in_pool(
     server: &ServerId,
     made: &mut Made,
 ) -> Result<(), Trouble> {
-    let machine = joined(site, order, pool, node, server).await?;
+    let mut watch = Watch::new(&*site.cloud, node, server, "the node of the new image");
+    let machine = joined(site, order, pool, node, &mut watch).await?;
     made.machine(machine);
     let job = SleepJobs { probe: Some(node.clone()), ..SleepJobs::new(vec![1], Resources::default()) };
     let cluster = pool.submit(&job).await;
@@ -109,9 +110,24 @@ async fn in_pool(
                 let why = format!("the probe's job failed on node {node}: condor_q -hold {}", cluster.0);
                 return Err(Trouble::new(why).with_console(&console(site, server).await));
             }
-            Ok(counts) if counts.idle + counts.running == 0 => return Ok(()),
+            Ok(counts) if counts.idle + counts.running == 0 => match pool.finished(cluster).await {
+                Ok(0) if Instant::now() < end => {}
+                Ok(0) => {
+                    let why = format!(
+                        "the probe's job {} left the queue without having run to its end: was it removed? condor_history {}",
+                        cluster.0, cluster.0
+                    );
+                    return Err(Trouble::new(why));
+                }
+                Ok(_) => return Ok(()),
+                Err(failure) => log::info!("{}: {failure}", site.name()),
+            },
             Ok(_) => {}
             Err(failure) => log::info!("{}: {failure}", site.name()),
+        }
+        let seen = watch.look().await?;
+        if seen.status == Some(ServerStatus::Shutoff) {
+            return Err(watch.trouble("has switched itself off before its job had run"));
         }
         if Instant::now() >= end {
             return Err(not_run(site, order, node, server, cluster).await);
@@ -140,9 +156,8 @@ async fn joined(
     order: &Order,
     pool: &Arc<dyn Pool>,
     node: &NodeId,
-    server: &ServerId,
+    watch: &mut Watch<'_>,
 ) -> Result<Machine, Trouble> {
-    let mut watch = Watch::new(&*site.cloud, node, server, "the node of the new image");
     let end = Instant::now() + order.timeout;
     loop {
         let seen = watch.look().await?;

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ehos_boot::Writer;
 use ehos_cloud::Images;
 use ehos_cloudinit::Recipe;
 use ehos_condor::Pool;
 use ehos_model::{CloudName, PoolId};
 use secrecy::SecretSlice;
 
+use crate::ids::Ids;
 use crate::node::Maker;
 
 /// One cloud in which an image is wanted.
@@ -69,7 +69,7 @@ pub(crate) struct Order {
     /// How an image is tried.
     pub(crate) prober: Prober,
     /// Who writes the ids.
-    pub(crate) writer: Writer,
+    pub(crate) ids: Ids,
     /// Who builds.
     pub(crate) maker: Maker,
     /// Build even where there is a good image.

@@ -1,5 +1,7 @@
 //! The way from a base image to an id in the configuration, in an embedded cloud and in virtual time.
 
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +14,12 @@ use ehos_condor::{Cluster, Pool as _};
 use ehos_model::{Allowance, CloudName, Failure, NodeId, Quota, Role, ServerStatus};
 use ehos_sim::{EmbeddedCloud, EmbeddedCloudSettings, Health, World, WorldSettings};
 use ehos_terminal::{Bars, Progress};
+use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use crate::build::build;
 use crate::done::Done;
+use crate::ids::Ids;
 use crate::image::{BASE_IMAGE, BASE_YAML, HTCONDOR, PROBED};
 use crate::node::Maker;
 use crate::site::{Base, Order, Prober, Site};
@@ -64,7 +68,7 @@ impl Bench {
                 cleans: true,
             },
             prober: Prober::Pool { pool: Arc::new(world.pool()), master: "192.0.2.1".to_owned() },
-            writer: Writer::new(vec![file]),
+            ids: Ids::new(Writer::new(vec![file]), BTreeMap::new()),
             maker: Maker::here(),
             force: false,
             keep: false,
@@ -299,6 +303,65 @@ async fn a_server_that_vanishes_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_probes_job_that_was_removed_proves_nothing() {
+    let bench = Bench::new();
+    let remove = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let counts = bench.world.pool().jobs(Cluster(1)).await.unwrap();
+            if counts.idle + counts.running > 0 {
+                break bench.world.pool().remove(Cluster(1)).await.unwrap();
+            }
+        }
+    };
+    let (result, ()) = tokio::join!(bench.build(), remove);
+    let why = result.unwrap_err().why;
+    assert!(why.contains("left the queue without having run to its end"), "{why}");
+    assert_eq!((bench.left().await, bench.good().await), ((0, 0, 0), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_vanishes_is_told_at_once() {
+    let bench = Bench::new();
+    let begun = tokio::time::Instant::now();
+    let vanish = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if bench.world.pool().slots().await.unwrap().is_empty() {
+                continue;
+            }
+            let servers = bench.cloud.servers().await.unwrap();
+            let probe = servers.iter().find(|server| server.node.as_str().contains("-probe-")).unwrap();
+            break bench.world.faults().vanish(&probe.id);
+        }
+    };
+    let (result, vanished) = tokio::join!(bench.build(), vanish);
+    assert!(vanished && begun.elapsed() < Duration::from_mins(5), "{:?}", begun.elapsed());
+    let why = result.unwrap_err().why;
+    assert!(why.contains("has vanished: somebody or the cloud has deleted it"), "{why}");
+}
+
+#[test]
+fn a_pool_without_a_name_and_a_password_gets_both_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ehos.yaml");
+    let text = "clouds:\n  w: {auth_url: http://x, username: u, password: p, project_name: p}\nehos: {flavor: f, image: i}\n\
+                condor:\n  password: None # soon\n";
+    std::fs::write(&file, text).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let writer = Writer::new(vec![file.clone()]);
+    let load = || ehos_config::load_before_master(std::slice::from_ref(&file)).unwrap().config;
+    assert!(writer.complete(&load()).unwrap(), "something was missing");
+    let config = load();
+    let password = config.condor.password.clone().unwrap();
+    assert_eq!(password.expose_secret().len(), 43, "256 bits in base64");
+    assert!(!config.is_unnamed() && config.policy.pool.as_str().starts_with("ehos-"));
+    assert!(!writer.complete(&config).unwrap(), "nothing is missing any more");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "the mode is kept");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("# soon"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_answer_costs_no_server_and_no_image() {
     for late in [Duration::ZERO, Duration::from_secs(9)] {
         let bench = Bench::new();
@@ -358,6 +421,47 @@ async fn what_a_killed_run_has_left_is_deleted_by_the_next() {
     assert_eq!(bench.cloud.images().await.unwrap().len(), 1, "the half one is gone");
 }
 
+/// Two clouds of a configuration may be the same project.
+#[tokio::test(start_paused = true)]
+async fn clouds_of_one_project_take_nothing_from_each_other() {
+    let mut bench = Bench::new();
+    let running = bench.order.maker.name("ehos", "build");
+    let order = ServerOrder::new(running.clone(), Role::Build, "m1.small".into());
+    let id = bench.cloud.create(&order).await.unwrap();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let unfinished = Properties::from([("ehos_node".to_owned(), running.to_string())]);
+    let half = bench.cloud.make_image(&id, "half", &unfinished).await.unwrap();
+    let Ok(Done::Built { image, .. }) = bench.build().await else { panic!("not built") };
+    assert_eq!(bench.cloud.servers().await.unwrap().len(), 1, "the other cloud's base server stays");
+    bench.cloud.image(&half).await.unwrap();
+
+    let named = BTreeMap::from([("east".into(), image.clone())]);
+    bench.order.ids = Ids::new(Writer::new(vec![bench.file()]), named);
+    (bench.order.force, bench.order.keep_images) = (true, 1);
+    for _ in 0..2 {
+        bench.build().await.unwrap();
+    }
+    bench.cloud.image(&image.as_str().into()).await.unwrap();
+    assert_eq!(bench.good().await, 2, "the newest, and the one that another cloud names");
+
+    bench.order.force = false;
+    bench.site.configured = Some(image.clone());
+    assert_eq!(bench.build().await, Ok(Done::UpToDate { image }), "a newer one is no reason to change");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_cannot_be_written_is_told_before_anything_is_made() {
+    let bench = Bench::new();
+    bench.order.ids.check(&bench.name()).unwrap();
+    assert_eq!(std::fs::read_dir(bench.folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    std::fs::write(bench.file(), "clouds: {east: {image: None}}\n").unwrap();
+    let begun = tokio::time::Instant::now();
+    let why = bench.build().await.unwrap_err().why;
+    assert!(why.contains("nothing is built") && why.contains("no file has the cloud `west`"), "{why}");
+    assert_eq!(begun.elapsed(), Duration::ZERO, "no server was waited for");
+    assert_eq!((bench.left().await, bench.good().await), ((0, 0, 0), 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_build_is_kept_to_be_looked_at_if_wanted() {
     let mut bench = Bench::new();
@@ -367,6 +471,8 @@ async fn a_failed_build_is_kept_to_be_looked_at_if_wanted() {
     assert!(trouble.why.ends_with("its servers are kept, the next run deletes them"), "{}", trouble.why);
     assert!(trouble.console.unwrap().contains("EHOS image: FAILED: no network"));
     assert_eq!(bench.left().await, (1, 0, 0), "the server is there");
+    // The next run is another one.
+    bench.order.maker = Maker::here();
     assert!(matches!(bench.build().await, Ok(Done::Built { .. })));
     assert_eq!(bench.left().await, (0, 0, 0), "and gone with the next run");
 }
@@ -374,8 +480,14 @@ async fn a_failed_build_is_kept_to_be_looked_at_if_wanted() {
 #[tokio::test(start_paused = true)]
 async fn an_id_that_cannot_be_written_is_told_and_the_image_stays() {
     let bench = Bench::new();
-    std::fs::write(bench.file(), "clouds: {east: {image: None}}\n").unwrap();
-    let why = bench.build().await.unwrap_err().why;
+    let edit = async {
+        while bench.cloud.servers().await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        std::fs::write(bench.file(), "clouds: {east: {image: None}}\n").unwrap();
+    };
+    let (result, ()) = tokio::join!(bench.build(), edit);
+    let why = result.unwrap_err().why;
     assert!(why.contains("is good, but its id cannot be written: no file has the cloud `west`"), "{why}");
     assert_eq!((bench.left().await, bench.good().await), ((0, 0, 0), 1));
 }

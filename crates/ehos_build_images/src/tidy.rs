@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ehos_boot::{Trouble, delete_server};
 use ehos_cloud::Image;
-use ehos_model::{FailureKind, ImageId, Role, Timestamp, elapsed};
+use ehos_model::{FailureKind, ImageId, NodeId, Role, Timestamp, elapsed};
 
 use crate::image::PROBED;
 use crate::made::NODE;
@@ -22,7 +22,8 @@ pub(crate) async fn leftovers(site: &Site, order: &Order) -> Result<(), Trouble>
     let servers = cloud.servers().await;
     let servers = servers.map_err(|failure| Trouble::during("its servers cannot be listed", failure))?;
     let now = Timestamp::now();
-    for server in servers.iter().filter(|server| server.role == Role::Build) {
+    let built = servers.iter().filter(|server| server.role == Role::Build);
+    for server in built.filter(|server| !order.maker.is_making(&server.node)) {
         if !order.maker.made(&server.node) && elapsed(server.created, now) < FORGOTTEN {
             log::warn!(
                 "{}: server {} belongs to another ehos_build_images and is left alone; if that has died: \
@@ -46,8 +47,10 @@ pub(crate) async fn leftovers(site: &Site, order: &Order) -> Result<(), Trouble>
 }
 
 fn is_unfinished(image: &Image, order: &Order, now: Timestamp) -> bool {
-    let ours = image.properties.get(NODE).is_some_and(|node| order.maker.made(&node.as_str().into()));
-    !image.properties.contains_key(PROBED) && (ours || elapsed(image.created, now) >= FORGOTTEN)
+    let node = image.properties.get(NODE).map(|node| NodeId::from(node.as_str()));
+    let ours = node.as_ref().is_some_and(|node| order.maker.made(node));
+    let now_made = node.as_ref().is_some_and(|node| order.maker.is_making(node));
+    !image.properties.contains_key(PROBED) && !now_made && (ours || elapsed(image.created, now) >= FORGOTTEN)
 }
 
 /// Deletes images beyond those to be kept; the newest stay, and what is in use.
@@ -63,6 +66,14 @@ pub(crate) async fn old_images(site: &Site, order: &Order, newest: &ImageId) {
     let in_use: BTreeSet<_> = servers.iter().filter_map(|server| server.image.as_ref()).collect();
     let good = images.iter().filter(|image| image.properties.contains_key(PROBED));
     for image in good.filter(|image| image.id != *newest).skip(order.keep_images.saturating_sub(1)) {
+        if order.ids.names(site.name(), image) {
+            log::info!(
+                "{}: image {} stays: the configuration names it for another cloud",
+                site.name(),
+                image.id
+            );
+            continue;
+        }
         if in_use.contains(&image.id) {
             log::info!("{}: image {} stays: servers boot from it", site.name(), image.id);
             continue;

@@ -85,8 +85,7 @@ mod tests {
 
     #[test]
     fn the_console_tells_who_is_let_in() {
-        let told =
-            "ci-info: +++++Authorized keys from ~rocky/.ssh/authorized_keys for user rocky+++++\r\n";
+        let told = "ci-info: +++++Authorized keys from ~rocky/.ssh/authorized_keys for user rocky+++++\r\n";
         for (named, console, expected, row) in [
             (Some("me"), told, vec!["me"], "who was named"),
             (None, told, vec!["rocky"], "who has got the key"),

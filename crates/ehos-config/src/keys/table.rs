@@ -222,7 +222,7 @@ pub(crate) static KEYS: &[Key] = &[
     .example("[m1.medium, m1.xlarge]"),
     key(Section::Ehos, "image", Kind::Text, "", "What ehos_build_images starts from, name or id.")
         .old(&["base_image_id", "image_id"])
-        .example("GOLD CentOS 7"),
+        .example("debian-13"),
     key(
         Section::Ehos,
         "network",
