@@ -106,17 +106,19 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Says what is wrong with the server, with its console.
+    /// Says what is wrong with the server, with its console, or with the reason why there is none.
     pub fn trouble(&self, what: &str) -> Trouble {
-        Trouble::new(format!("{} {} {what}", self.what, self.node)).with_console(&self.console)
+        let mute = match &self.mute {
+            Some(mute) => format!("; its console log cannot be read ({mute})"),
+            None => String::new(),
+        };
+        Trouble::new(format!("{} {} {what}{mute}", self.what, self.node)).with_console(&self.console)
     }
 
     /// Says that the time is over, and all that is known of why.
     pub fn too_late(&self, after: Duration, expected: &str) -> Trouble {
         let mut why = format!("did not say within {} {expected}", span(after));
-        if let Some(mute) = &self.mute {
-            why = format!("{why}: its console log cannot be read ({mute})");
-        } else if let Some(trouble) = &self.trouble {
+        if let (None, Some(trouble)) = (&self.mute, &self.trouble) {
             why = format!("{why} (the cloud: {trouble})");
         }
         self.trouble(&why)

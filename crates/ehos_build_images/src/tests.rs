@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ehos_boot::{Stop, Trouble, Writer};
+use ehos_boot::{Stop, Trouble, Watch, Writer};
 use ehos_cloud::images::POOL;
 use ehos_cloud::{Cloud as _, Images as _, Properties, ServerOrder};
 use ehos_cloudinit::{EXECUTE_YAML, Recipe};
@@ -460,6 +460,18 @@ async fn a_file_that_cannot_be_written_is_told_before_anything_is_made() {
     assert!(why.contains("nothing is built") && why.contains("no file has the cloud `west`"), "{why}");
     assert_eq!(begun.elapsed(), Duration::ZERO, "no server was waited for");
     assert_eq!((bench.left().await, bench.good().await), ((0, 0, 0), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_console_that_cannot_be_read_is_told_with_whatever_went_wrong() {
+    let bench = Bench::new();
+    let (node, server) = (bench.order.maker.name("ehos", "build"), "gone".into());
+    let mut watch = Watch::new(&bench.cloud, &node, &server, "the base server");
+    watch.look().await.unwrap();
+    let trouble = watch.trouble("has switched itself off");
+    let expected = "has switched itself off; its console log cannot be read (server gone does not exist)";
+    assert!(trouble.why.ends_with(expected), "{}", trouble.why);
+    assert_eq!(trouble.console, None);
 }
 
 #[tokio::test(start_paused = true)]
