@@ -49,7 +49,7 @@ condor:
   pool_id: vm
 ";
 
-/// A software CPU is some ten times slower, and other work may share the machine.
+/// Long, since the CPU is imitated and other work may share the machine.
 const BUILDS: Duration = Duration::from_hours(1);
 const BOOTS: Duration = Duration::from_mins(20);
 const RUNS: Duration = Duration::from_mins(10);
