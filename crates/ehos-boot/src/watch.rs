@@ -101,7 +101,7 @@ impl<'a> Watch<'a> {
                 self.mute = None;
                 self.console = text;
             }
-            Err(failure) if failure.kind == FailureKind::Conflict => {}
+            Err(failure) if matches!(failure.kind, FailureKind::Conflict | FailureKind::NotFound) => {}
             Err(failure) => self.mute = Some(failure.message),
         }
     }
